@@ -1,0 +1,1 @@
+"""The attribution part of touchproof."""

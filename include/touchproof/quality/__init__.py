@@ -1,0 +1,1 @@
+"""The quality part of touchproof."""

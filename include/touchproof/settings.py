@@ -1,0 +1,180 @@
+"""Typed settings and the places where a world's data lies.
+
+Belongs here: every setting (environment prefix `TOUCHPROOF_`) with its default and unit, and
+`WorldPaths`, the only owner of the folder names under `TOUCHPROOF_DATA_DIR/<world>/`.
+Doesn't belong here: Airflow connections (touchproof_airflow turns them into these variables).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from touchproof.errors import ConfigurationError
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PRODUCTION_WORLD = "main"
+_SANDBOX_PSEUDONYM_KEY = "sandbox: not a secret, refused by the production world"
+
+
+@dataclass(frozen=True)
+class WorldPaths:
+    """Name every file and folder of one world.
+
+    Args:
+        root: `TOUCHPROOF_DATA_DIR/<world>`.
+    """
+
+    root: Path
+
+    @property
+    def sandbox(self) -> Path:
+        return self.root / "sandbox"
+
+    @property
+    def drops(self) -> Path:
+        return self.sandbox / "drops"
+
+    @property
+    def truth(self) -> Path:
+        return self.sandbox / "truth"
+
+    @property
+    def salesforce_server(self) -> Path:
+        return self.sandbox / "salesforce"
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    @property
+    def gate(self) -> Path:
+        return self.root / "gate"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse" / "touchproof.duckdb"
+
+    @property
+    def warehouse_lock(self) -> Path:
+        return self.root / "warehouse" / "touchproof.duckdb.lock"
+
+    @property
+    def published(self) -> Path:
+        return self.root / "published" / "touchproof.duckdb"
+
+    @property
+    def ledger(self) -> Path:
+        return self.root / "ledger" / "touchproof.sqlite"
+
+    @property
+    def ledger_backups(self) -> Path:
+        return self.root / "ledger" / "backups"
+
+    @property
+    def evidence(self) -> Path:
+        return self.root / "evidence"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def airflow_home(self) -> Path:
+        return self.root / "airflow"
+
+    def handoff(self, night: date) -> Path:
+        """Return the folder that publish hands over for one night."""
+        return self.root / "handoff" / night.isoformat()
+
+
+class Settings(BaseSettings):
+    """Hold the settings of one process; read once at its edge and passed in."""
+
+    model_config = SettingsConfigDict(env_prefix="TOUCHPROOF_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path("data")
+    world: str = "demo"
+    business_timezone: str = "America/New_York"
+    reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    pseudonym_key: SecretStr | None = None
+    drops_dir: Path | None = None
+    ledger_url: str | None = None
+    lock_timeout_seconds: float = 1800.0
+
+    salesforce_username: str | None = None
+    salesforce_password: SecretStr | None = None
+    salesforce_security_token: SecretStr | None = None
+    salesforce_client_id: str | None = None
+    salesforce_client_secret: SecretStr | None = None
+    salesforce_private_key_file: Path | None = None
+    salesforce_domain: str = "login"
+    salesforce_loopback_url: str | None = None
+    salesforce_auth: Literal["password", "jwt", "client_credentials"] = "password"
+
+    max_changed_share: float = Field(default=0.20, ge=0, le=1)
+    confirm_first_plan: bool = False
+    max_refused_share: float = Field(default=0.05, ge=0, le=1)
+    publish_deadline: str = "06:00"
+
+    @field_validator("world")
+    @classmethod
+    def _plain_world(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", value):
+            raise ValueError("a world is named with lower-case letters, digits and underscores")
+        return value
+
+    @field_validator("business_timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @cached_property
+    def paths(self) -> WorldPaths:
+        """Return the world's places; a relative data folder counts from the project's root."""
+        base = self.data_dir if self.data_dir.is_absolute() else PROJECT_ROOT / self.data_dir
+        return WorldPaths(base / self.world)
+
+    @property
+    def is_production(self) -> bool:
+        """Tell whether this is the production world, where no default secret is accepted."""
+        return self.world == PRODUCTION_WORLD
+
+    @property
+    def drops(self) -> Path:
+        """Return the folder in which file sources arrive, one sub-folder an arrival day."""
+        return self.drops_dir or self.paths.drops
+
+    @property
+    def ledger_location(self) -> str:
+        """Return the SQLAlchemy URL of the ledger."""
+        return self.ledger_url or f"sqlite:///{self.paths.ledger}"
+
+    def require_pseudonym_key(self) -> bytes:
+        """Return the key of all pseudonyms.
+
+        Raises:
+            ConfigurationError: If the production world has none.
+        """
+        if self.pseudonym_key is not None:
+            return self.pseudonym_key.get_secret_value().encode()
+        if self.is_production:
+            raise ConfigurationError(
+                "The pseudonym key is missing",
+                where="TOUCHPROOF_PSEUDONYM_KEY",
+                todo="Set it from the secret store; changing it later changes every pseudonym.",
+            )
+        return _SANDBOX_PSEUDONYM_KEY.encode()

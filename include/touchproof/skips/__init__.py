@@ -1,0 +1,1 @@
+"""The skips part of touchproof."""

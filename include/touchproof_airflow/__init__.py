@@ -1,0 +1,1 @@
+"""Wiring that the DAGs share: assets, pools, Cosmos configuration and the runner."""

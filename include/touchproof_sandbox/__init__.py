@@ -1,0 +1,1 @@
+"""The pretend world: a generator with planted truth and the loopback servers."""
