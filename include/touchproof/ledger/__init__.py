@@ -1,1 +1,1 @@
-"""The ledger part of touchproof."""
+"""The ledger: durable state that a rebuild must not lose. `store.Ledger` is its door."""
