@@ -1,0 +1,24 @@
+"""Land GA4's event export.
+
+Purpose: read the daily event tables, the rewritten table of the day before included, and write it to the landing zone as an immutable batch.
+
+Schedule: every night at 01:00 business time.
+
+Reads: the drops of GA4's BigQuery export (events_YYYYMMDD.parquet).
+
+Writes: landing/ga4/, quarantine/ga4/ for unreadable files, the ledger's run `extract:ga4`.
+
+On failure: `verdict` turns red and the build goes on with what landed before, calling the source
+stale. Read the log of `extract`, mend the source or its connection and run this DAG again; a
+window that landed already isn't written twice.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from touchproof_airflow.defaults import business_cron, dag_options
+from touchproof_airflow.extracts import extract_source
+
+with DAG("extract_ga4", schedule=business_cron("0 1 * * *"), **dag_options(__doc__, "extract", "ga4")):
+    extract_source("ga4")

@@ -1,0 +1,48 @@
+"""Push the night's differences to Salesforce.
+
+Purpose: make the CRM true this morning with as few calls as possible: opt-outs and new leads
+first, then only the fields whose value differs from what Salesforce acknowledged.
+
+Schedule: when a night is published.
+
+Reads: handoff/<night>/sync/ of the committed night, the ledger's acknowledged values.
+
+Writes: Salesforce (the org of the connection `touchproof_salesforce`), the ledger's outbox,
+acknowledged values, dead letters and run `push:nightly`.
+
+On failure: nothing is lost, since what was to be sent stands in the outbox. Refused records are
+listed by `touchproof push dead-letters` and come again the next night; a plan that waits for
+consent is confirmed by `touchproof push --confirm-plan HASH`. Run this DAG again when Salesforce
+answers; nothing is sent twice.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import DAG, task
+
+from touchproof_airflow import pools
+from touchproof_airflow.assets import PUBLISHED, PUSHED
+from touchproof_airflow.defaults import dag_options
+from touchproof_airflow.steps import run_recorded, task_clock
+
+
+@task(
+    task_id="push_nightly",
+    pool=pools.SALESFORCE_NIGHTLY,
+    outlets=[PUSHED],
+    execution_timeout=timedelta(hours=3),
+)
+def push_nightly() -> dict[str, Any]:
+    """Plan the night's push and perform it."""
+    from touchproof.salesforce.push import run_push
+
+    return run_recorded(
+        "push:nightly", lambda settings, night: run_push(settings, night, task_clock)
+    )
+
+
+with DAG("push_salesforce", schedule=[PUBLISHED], **dag_options(__doc__, "salesforce", "push")):
+    push_nightly()

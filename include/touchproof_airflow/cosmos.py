@@ -1,0 +1,171 @@
+"""dbt as an Airflow task group, by Cosmos.
+
+Belongs here: how Cosmos runs the dbt project (one `dbt build` that takes the writer's slot, every
+model a task), what follows a dbt run in the same process, and the guard behind the group. Doesn't
+belong here: SQL (dbt_project), the warehouse lock itself (touchproof.dbt_plugin takes it inside
+the dbt process).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TriggerRule, get_current_context, task
+
+from touchproof.settings import PROJECT_ROOT
+from touchproof_airflow import pools
+
+if TYPE_CHECKING:
+    from cosmos.airflow.task_group import DbtTaskGroup
+
+GROUP = "transform"
+PRODUCER = f"{GROUP}.dbt_producer_watcher"
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+NIGHT_TEMPLATE = "{{ ti.xcom_pull(task_ids='gate')['night'] }}"
+
+
+def transform_group() -> DbtTaskGroup:
+    """Add the dbt project to the current DAG, every model and its tests as tasks.
+
+    One producer task runs `dbt build` and holds the writer's slot; the models' tasks only watch
+    it, so they take no slot and never retry: a failed build is repeated by a new run of the same
+    night.
+    """
+    from cosmos.airflow.task_group import DbtTaskGroup
+    from cosmos.config import ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+    from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+
+    return DbtTaskGroup(
+        group_id=GROUP,
+        project_config=ProjectConfig(
+            dbt_project_path=DBT_PROJECT,
+            manifest_path=MANIFEST,
+            project_name="touchproof",
+            install_dbt_deps=False,
+        ),
+        profile_config=ProfileConfig(
+            profile_name="touchproof",
+            target_name="warehouse",
+            profiles_yml_filepath=DBT_PROJECT / "profiles.yml",
+        ),
+        execution_config=ExecutionConfig(
+            execution_mode=ExecutionMode.WATCHER,
+            invocation_mode=InvocationMode.DBT_RUNNER,
+            setup_operator_args={
+                "pool": pools.WAREHOUSE_WRITER,
+                "retries": 0,
+                "execution_timeout": timedelta(hours=4),
+                "callback": after_dbt,
+                "dbt_runner_callbacks": [mask_event],
+            },
+        ),
+        render_config=RenderConfig(
+            load_method=LoadMode.DBT_MANIFEST,
+            test_behavior=TestBehavior.AFTER_EACH,
+            emit_datasets=False,
+        ),
+        operator_args={
+            "vars": {
+                "night": NIGHT_TEMPLATE,
+                "world": os.environ.get("TOUCHPROOF_WORLD", "demo"),
+            },
+            "append_env": True,
+            "emit_datasets": False,
+            "install_deps": False,
+            "retries": 0,
+            "poke_interval": 2,
+            "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"],
+            "dbt_cmd_global_flags": ["--log-level-file", "none", "--no-send-anonymous-usage-stats"],
+        },
+    )
+
+
+@task(task_id="require_build", trigger_rule=TriggerRule.ALL_DONE, retries=0)
+def require_build() -> None:
+    """Fail unless the dbt producer itself succeeded.
+
+    A cleared producer is skipped and the models' tasks then run one by one outside the writer's
+    slot; that mustn't count as a build.
+    """
+    from airflow.sdk.exceptions import AirflowFailException
+
+    context: Any = get_current_context()
+    run_id = context["dag_run"].run_id
+    states = context["ti"].get_task_states(
+        dag_id=context["dag"].dag_id, task_ids=[PRODUCER], run_ids=[run_id]
+    )
+    state = states.get(run_id, {}).get(PRODUCER)
+    if state != "success":
+        raise AirflowFailException(
+            f"dbt build didn't succeed (its task is {state}). What was published before stays. "
+            "Read the log of the failed model, then start a new run of this DAG for the same "
+            "night; clearing tasks doesn't repeat a build."
+        )
+
+
+def after_dbt(project_dir: str, **kwargs: Any) -> None:
+    """Record the build's report and let go of the warehouse, also after a failed build."""
+    from touchproof.steps import record
+    from touchproof_airflow.clocks import task_clock
+    from touchproof_airflow.connections import settings_for_task
+    from touchproof_airflow.nights import parse_night
+
+    release_warehouse()
+    context = kwargs["context"]
+    night = context["ti"].xcom_pull(task_ids="gate")["night"]
+    report = build_report(Path(project_dir) / "target" / "run_results.json")
+    status = "failed" if report["failed"] else "ok"
+    record(settings_for_task(), parse_night(night), "build", status, report, task_clock)
+
+
+def build_report(run_results: Path) -> dict[str, Any]:
+    """Summarise dbt's run results: counts by status and the names of what failed.
+
+    Messages are left out, since dbt's and DuckDB's own quote values.
+    """
+    if not run_results.exists():
+        return {"counts": {}, "failed": ["dbt ended before its first model"], "seconds": None}
+    content = json.loads(run_results.read_bytes())
+    results = content["results"]
+    return {
+        "counts": dict(sorted(Counter(result["status"] for result in results).items())),
+        "failed": sorted(
+            result["unique_id"] for result in results if result["status"] in ("error", "fail")
+        ),
+        "seconds": round(content["elapsed_time"], 1),
+    }
+
+
+def release_warehouse() -> None:
+    """Close dbt's connections and free the warehouse lock that this process may still hold."""
+    import sys
+
+    from touchproof.warehouse import release_warehouse_lock
+
+    connections = sys.modules.get("dbt.adapters.duckdb.connections")
+    if connections is not None:
+        connections.DuckDBConnectionManager.close_all_connections()
+    release_warehouse_lock()
+
+
+def mask_event(event: Any) -> None:
+    """Remove values from dbt's event before Cosmos copies it to logs and XCom.
+
+    The event is the protobuf message that all later callbacks read, so it is changed in place.
+    """
+    from touchproof_airflow.masking import mask
+
+    if event.info.msg:
+        event.info.msg = mask(event.info.msg)
+    data = event.data
+    for field in ("msg", "exc", "exc_info"):
+        if hasattr(data, field) and isinstance(getattr(data, field), str):
+            setattr(data, field, mask(getattr(data, field)))
+    if hasattr(data, "run_result") and data.run_result.message:
+        data.run_result.message = mask(data.run_result.message)

@@ -1,0 +1,13 @@
+"""The names of the Airflow pools; `airflow_settings.yaml` says how many slots each has.
+
+Belongs here: names. Doesn't belong here: safety. The warehouse is guarded by its operating-system
+lock; a pool only queues, so that a waiting task doesn't occupy a worker.
+"""
+
+from __future__ import annotations
+
+SOURCES = "sources"
+WAREHOUSE_WRITER = "warehouse_writer"
+SALESFORCE_NIGHTLY = "salesforce_nightly"
+
+ALL = (SOURCES, WAREHOUSE_WRITER, SALESFORCE_NIGHTLY)

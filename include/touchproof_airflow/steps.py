@@ -1,0 +1,49 @@
+"""The one wrapper through which a task calls the library.
+
+Belongs here: settings from the connection, the run's night, the clock, and recording the step's
+report in the ledger. Doesn't belong here: what a step does (touchproof).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from airflow.sdk import get_current_context
+
+from touchproof.settings import Settings
+from touchproof_airflow.clocks import task_clock
+
+__all__ = ["current_night", "run_recorded", "task_clock"]
+
+Action = Callable[[Settings, date], Any]
+
+
+def run_recorded(step: str, action: Action, *, night: date | None = None) -> dict[str, Any]:
+    """Run one step of the current DAG run's night and record how it went.
+
+    Args:
+        step: The step's name in the ledger, e.g. `load` or `extract:ga4`.
+        action: Called with settings and night; returns a frozen dataclass report.
+        night: The night if it isn't the run's own.
+
+    Returns:
+        A small XCom: night, status and the counts of the report (numbers only).
+    """
+    from touchproof.steps import as_json, run_step
+    from touchproof_airflow.connections import settings_for_task
+
+    settings = settings_for_task()
+    due = night or current_night(settings)
+    report = run_step(settings, due, step, task_clock, lambda: action(settings, due))
+    counts = {key: value for key, value in as_json(report).items() if isinstance(value, int)}
+    status = getattr(report, "status", None) or "ok"
+    return {"night": due.isoformat(), "status": str(status), **counts}
+
+
+def current_night(settings: Settings) -> date:
+    """Return the night of the DAG run that executes now."""
+    from touchproof_airflow.nights import night_of_run
+
+    return night_of_run(dict(get_current_context()), settings.business_timezone)
