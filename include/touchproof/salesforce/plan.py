@@ -1,0 +1,446 @@
+"""Planning a push: what differs from what Salesforce confirmed, and nothing else.
+
+Belongs here: the pure comparison of the desired records with the acknowledged ones, set-based in
+an in-memory DuckDB; consent, ownership, grouping, the plan's hash and the limit on changes.
+Doesn't belong here: the ledger (outbox.py), any call (perform.py), the cost (budget.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from touchproof.errors import CheckFailedError, ConfigurationError
+from touchproof.salesforce.canonical import CLEAR, canonical_sql
+from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
+from touchproof.warehouse import connect_memory
+
+BOOKKEEPING = frozenset(
+    {
+        "object",
+        "record_key",
+        "salesforce_id",
+        "operation",
+        "is_creation",
+        "person_id",
+        "may_market",
+    }
+)
+"""Columns of a sync model that aren't Salesforce fields."""
+
+ACKNOWLEDGED_COLUMNS = ("object", "record_key", "salesforce_id", "fields_json")
+
+OBJECT_ORDER = (
+    "Account",
+    "Contact",
+    "Lead",
+    "Campaign",
+    "Opportunity",
+    "CampaignMember",
+)
+"""Parents before children; an object not named here comes after them, by name."""
+
+Operation = Literal["update", "upsert"]
+Kind = Literal["consent", "creation", "values"]
+KIND_ORDER: tuple[Kind, ...] = ("consent", "creation", "values")
+
+
+@dataclass(frozen=True)
+class PlanLimits:
+    """Hold what a plan may do without being asked.
+
+    Args:
+        max_changed_share: Largest share of the acknowledged records whose values may change.
+        confirm: Hash of the plan that a person confirmed, or a beginning of 8 digits or more.
+        is_confirmed: True where any plan is confirmed in advance.
+    """
+
+    max_changed_share: float = 0.20
+    confirm: str | None = None
+    is_confirmed: bool = False
+
+
+@dataclass(frozen=True)
+class PlanGroup:
+    """Hold the rows of one object that travel together: one operation, one kind.
+
+    Args:
+        rows: `record` (what the acknowledged row is found by), `record_key`, `salesforce_id`, then
+            one text column a field: NULL leaves it alone, `#N/A` clears it. Sorted by `record`.
+        fields: The field columns; none of them is empty in every row.
+    """
+
+    object: str
+    operation: Operation
+    kind: Kind
+    fields: tuple[str, ...]
+    rows: pa.Table
+
+    @property
+    def key_field(self) -> str:
+        """Return the field by which Salesforce finds the record."""
+        return "Id" if self.operation == "update" else KEY_FIELD
+
+    @property
+    def name(self) -> str:
+        return f"{self.object} {self.operation} {self.kind}"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Count the records of one object that have something to say and may not, for consent."""
+
+    object: str
+    creations: int
+    records: int
+
+
+@dataclass(frozen=True)
+class PushPlan:
+    """Hold everything that one push would send, consent first."""
+
+    groups: tuple[PlanGroup, ...]
+    held: tuple[Held, ...]
+    known_records: int
+    changed_records: int
+    plan_hash: str
+    waiting_reason: str | None
+
+    @property
+    def changed_share(self) -> float:
+        """Return the share of the acknowledged records whose values would change."""
+        return self.changed_records / self.known_records if self.known_records else 0.0
+
+    @property
+    def rows(self) -> int:
+        return sum(group.rows.num_rows for group in self.groups)
+
+    @property
+    def sendable(self) -> tuple[PlanGroup, ...]:
+        """Return what may go now: all of it, or consent alone while the plan waits."""
+        if self.waiting_reason is None:
+            return self.groups
+        return tuple(group for group in self.groups if group.kind == "consent")
+
+
+def plan_push(
+    desired: Mapping[str, pa.Table],
+    acknowledged: pa.Table,
+    rules: Sequence[FieldRule],
+    limits: PlanLimits,
+) -> PushPlan:
+    """Compare desired records with acknowledged ones, field by field.
+
+    Args:
+        desired: Sync models by name, one row per Salesforce record each.
+        acknowledged: `ACKNOWLEDGED_COLUMNS`; a field missing in `fields_json` is unknown, a null
+            there is known to be empty.
+        rules: The seed `salesforce_fields`.
+        limits: What may go unasked.
+
+    Returns:
+        The plan; the same input in any order gives the same plan and hash.
+
+    Raises:
+        ConfigurationError: If a sync model has a column that the seed doesn't name.
+        CheckFailedError: If a sync model has a record twice, or one without any key.
+    """
+    models = _models_by_object(desired, rules)
+    groups: list[PlanGroup] = []
+    held: list[Held] = []
+    known = changed = 0
+    with connect_memory() as connection:
+        connection.register("acknowledged", acknowledged.select(list(ACKNOWLEDGED_COLUMNS)))
+        for object_name in sorted(models, key=_object_rank):
+            written = written_fields(rules, object_name)
+            comparison = _Comparison(connection, object_name, written, models[object_name])
+            comparison.compare(desired)
+            groups += comparison.groups()
+            held += comparison.held()
+            known += comparison.count("acknowledged_records")
+            changed += sum(
+                group.rows.num_rows
+                for group in groups
+                if group.object == object_name and group.kind == "values"
+            )
+        groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))
+        plan_hash = _hash(connection, groups)
+    share = changed / known if known else 0.0
+    return PushPlan(
+        groups=tuple(groups),
+        held=tuple(held),
+        known_records=known,
+        changed_records=changed,
+        plan_hash=plan_hash,
+        waiting_reason=_waiting_reason(plan_hash, share, limits),
+    )
+
+
+def _object_rank(object_name: str) -> tuple[int, str]:
+    try:
+        return OBJECT_ORDER.index(object_name), object_name
+    except ValueError:
+        return len(OBJECT_ORDER), object_name
+
+
+def _models_by_object(
+    desired: Mapping[str, pa.Table], rules: Sequence[FieldRule]
+) -> dict[str, list[str]]:
+    """Name the sync models of each object and refuse columns without an owner."""
+    models: dict[str, list[str]] = {}
+    for name in sorted(desired):
+        objects = sorted({rule.object for rule in rules if rule.sync_model == name})
+        if len(objects) != 1:
+            raise ConfigurationError(
+                f"The sync model {name} has fields of {len(objects)} objects",
+                where="seed salesforce_fields",
+                todo="Give each sync model exactly one Salesforce object.",
+            )
+        named = {rule.field for rule in rules if rule.sync_model == name}
+        unnamed = set(desired[name].column_names) - BOOKKEEPING - named
+        if unnamed:
+            raise ConfigurationError(
+                f"Nobody owns the fields {', '.join(sorted(unnamed))}",
+                where=f"sync model {name}",
+                todo="Name them in the seed salesforce_fields.",
+            )
+        models.setdefault(objects[0], []).append(name)
+    return models
+
+
+class _Comparison:
+    """Compare one object's records in DuckDB; leaves the temporary table `compared`."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        object_name: str,
+        rules: Sequence[FieldRule],
+        models: Sequence[str],
+    ) -> None:
+        self.connection = connection
+        self.object = object_name
+        self.rules = rules
+        self.models = models
+        self.is_gated = any(rule.is_consent for rule in rules)
+
+    def compare(self, desired: Mapping[str, pa.Table]) -> None:
+        """Build `acknowledged_records`, `desired_<n>` and `compared`."""
+        present = {
+            model: [
+                rule
+                for rule in self.rules
+                if rule.sync_model == model and rule.field in desired[model].column_names
+            ]
+            for model in self.models
+        }
+        self.rules = [rule for model in self.models for rule in present[model]]
+        self._extract_acknowledged()
+        for number, model in enumerate(self.models):
+            self._read_desired(number, model, desired[model], present[model])
+        self._join()
+
+    def count(self, table: str, condition: str = "true") -> int:
+        row = self.connection.execute(
+            f"select count(*) from {table} where {condition}"  # noqa: S608
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def groups(self) -> list[PlanGroup]:
+        """Return the object's groups that have rows."""
+        consent = [rule.field for rule in self.rules if rule.is_consent]
+        others = [rule.field for rule in self.rules if not rule.is_consent]
+        found = [
+            self._group("update", "consent", consent, "not is_new"),
+            self._group("upsert", "creation", consent + others, "is_new and is_allowed"),
+            self._group("update", "values", others, "not is_new and is_allowed"),
+        ]
+        return [group for group in found if group is not None]
+
+    def held(self) -> list[Held]:
+        """Count the records that consent holds back."""
+        others = _any_sent([rule.field for rule in self.rules if not rule.is_consent])
+        creations = self.count("compared", "is_new and not is_allowed")
+        records = self.count("compared", f"not is_new and not is_allowed and {others}")
+        return [Held(self.object, creations, records)] if creations or records else []
+
+    def _extract_acknowledged(self) -> None:
+        paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)
+        columns = "".join(
+            f", e[{n}] is not null as known_{n}, "
+            f"{canonical_sql(f"(e[{n}] ->> '$')", rule.type)} as value_{n}"
+            for n, rule in enumerate(self.rules, start=1)
+        )
+        self.connection.execute(
+            f"""
+            create or replace temp table acknowledged_records as
+            select record_key, salesforce_id, coalesce(salesforce_id, record_key) as record{columns}
+            from (
+                select
+                    record_key,
+                    salesforce_id,
+                    json_extract(fields_json, [{paths}]::varchar[]) as e
+                from acknowledged
+                where object = $1
+            )
+            """,  # noqa: S608
+            [self.object],
+        )
+
+    def _read_desired(
+        self, number: int, model: str, table: pa.Table, rules: Sequence[FieldRule]
+    ) -> None:
+        self.connection.register("desired_model", table)
+        columns = "".join(
+            f', {canonical_sql(f"m.\"{rule.field}\"::varchar", rule.type)} as "{rule.field}"'
+            for rule in rules
+        )
+        self.connection.execute(
+            f"""
+            create or replace temp table desired_{number} as
+            select
+                coalesce(m.salesforce_id, k.salesforce_id, m.record_key) as record,
+                coalesce(m.salesforce_id, k.salesforce_id) as salesforce_id,
+                m.record_key,
+                m.may_market{columns}
+            from desired_model as m
+            left join acknowledged_records as k
+                on m.salesforce_id is null and m.record_key = k.record_key
+            """  # noqa: S608
+        )
+        self.connection.unregister("desired_model")
+        table_name = f"desired_{number}"
+        nameless = self.count(table_name, "record is null")
+        doubled = self.count(table_name) - nameless - self._distinct(table_name)
+        if nameless or doubled:
+            raise CheckFailedError(
+                f"{nameless} records without a key and {doubled} records that come twice",
+                where=f"sync model {model}",
+                todo="Nothing was sent; correct the model so that it has one row per record.",
+            )
+
+    def _distinct(self, table: str) -> int:
+        row = self.connection.execute(
+            f"select count(distinct record) from {table}"  # noqa: S608
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _join(self) -> None:
+        numbers = range(len(self.models))
+        records = " union ".join(f"select record from desired_{n}" for n in numbers)
+        joins = " ".join(f"left join desired_{n} using (record)" for n in numbers)
+        first = {
+            column: ", ".join(f"desired_{n}.{column}" for n in numbers)
+            for column in ("salesforce_id", "record_key", "may_market")
+        }
+        # One model's `false` outweighs another's `true`: consent is never averaged.
+        may_market = f"list_bool_and(list_filter([{first['may_market']}], x -> x is not null))"
+        unknown = "false" if self.is_gated else "true"
+        source = {model: number for number, model in enumerate(self.models)}
+        sent = "".join(
+            f', {_sent(rule, n, f"desired_{source[rule.sync_model]}")} as "{rule.field}"'
+            for n, rule in enumerate(self.rules, start=1)
+        )
+        self.connection.execute(
+            f"""
+            create or replace temp table compared as
+            with joined as (
+                select
+                    record,
+                    coalesce({first["salesforce_id"]}, a.salesforce_id) as salesforce_id,
+                    coalesce({first["record_key"]}, a.record_key) as record_key,
+                    {may_market} as may_market,
+                    a.record is null as is_unknown{sent}
+                from ({records}) as everything
+                {joins}
+                left join acknowledged_records as a using (record)
+            )
+            select
+                * exclude (may_market, is_unknown),
+                salesforce_id is null as is_new,
+                coalesce(may_market, not (salesforce_id is null) and {unknown}) as is_allowed
+            from joined
+            """  # noqa: S608
+        )
+
+    def _group(
+        self, operation: Operation, kind: Kind, fields: list[str], condition: str
+    ) -> PlanGroup | None:
+        if not fields:
+            return None
+        where = f"{condition} and {_any_sent(fields)}"
+        counts = ", ".join(f'count("{field}")' for field in fields)
+        row = self.connection.execute(
+            f"select {counts} from compared where {where}"  # noqa: S608
+        ).fetchone()
+        used = [f for f, count in zip(fields, row or (), strict=True) if count]
+        if not used:
+            return None
+        columns = ", ".join(f'"{field}"' for field in used)
+        rows = self.connection.execute(
+            f"select record, record_key, salesforce_id, {columns} from compared "  # noqa: S608
+            f"where {where} order by record"
+        ).to_arrow_table()
+        return PlanGroup(self.object, operation, kind, tuple(used), rows)
+
+
+def _any_sent(fields: Sequence[str]) -> str:
+    if not fields:
+        return "false"
+    return "(" + " or ".join(f'"{field}" is not null' for field in fields) + ")"
+
+
+def _sent(rule: FieldRule, number: int, desired: str) -> str:
+    """Return the expression of what goes into the cell: NULL leaves the field alone."""
+    wanted = f'{desired}."{rule.field}"'
+    known, value = f"a.known_{number}", f"a.value_{number}"
+    asked = f"{desired}.record is not null"
+    # A record that isn't in Salesforce yet gets what there is; nothing needs to be cleared there.
+    is_new = f"coalesce({desired}.salesforce_id, a.salesforce_id) is null and a.record is null"
+    if rule.owner == "fill_if_empty":
+        differs = f"{wanted} is not null and coalesce({known}, false) and {value} is null"
+    elif rule.type == "boolean":
+        # A checkbox can't be cleared, so an unknown wish leaves it as it is.
+        differs = f"{wanted} is not null and {value} is distinct from {wanted}"
+    else:
+        differs = f"not coalesce({known}, false) or {value} is distinct from {wanted}"
+    return (
+        f"case when not ({asked}) then null when {is_new} then {wanted} "
+        f"when {differs} then coalesce({wanted}, '{CLEAR}') end"
+    )
+
+
+def _hash(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> str:
+    """Hash what would wait; consent goes anyway, so it leaves the hash alone."""
+    content: list[tuple[str, list[str], int, str]] = []
+    for group in groups:
+        if group.kind == "consent":
+            continue
+        connection.register("hashed", group.rows)
+        cells = ", ".join(f'"{name}"' for name in ("record", *group.fields))
+        row = connection.execute(
+            f"select bit_xor(md5_number(to_json([{cells}])::varchar))::varchar "  # noqa: S608
+            "from hashed"
+        ).fetchone()
+        connection.unregister("hashed")
+        digest = str(row[0]) if row else ""
+        content.append((group.name, list(group.fields), group.rows.num_rows, digest))
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
+def _waiting_reason(plan_hash: str, share: float, limits: PlanLimits) -> str | None:
+    if share <= limits.max_changed_share or limits.is_confirmed:
+        return None
+    if limits.confirm and len(limits.confirm) >= 8 and plan_hash.startswith(limits.confirm):
+        return None
+    return (
+        f"The plan changes {share:.1%} of the known records, more than "
+        f"{limits.max_changed_share:.1%}. Look at it with --dry-run, then confirm it with "
+        f"--confirm-plan {plan_hash}."
+    )
