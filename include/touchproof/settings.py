@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     drops_dir: Path | None = None
     ledger_url: str | None = None
     lock_timeout_seconds: float = 1800.0
+    max_unpacked_megabytes: int = Field(default=2048, gt=0)
 
     salesforce_username: str | None = None
     salesforce_password: SecretStr | None = None

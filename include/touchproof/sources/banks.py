@@ -11,7 +11,7 @@ isn't one, an unknown product line), so that one bad row doesn't cost the file.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import partial
@@ -160,22 +160,14 @@ def read_openings(mapping: BankMapping, path: Path, limit: int) -> pa.Table:
         "is_date_only": "true" if mapping.opened_at.is_date_only else "false",
         "currency": mapping.currency,
     }
-    columns = []
-    for name in SCHEMA.names:
-        if name in constants:
-            columns.append(pa.array([constants[name]] * table.num_rows, pa.string()))
-            continue
-        values = table.column(mapping.columns[name])
-        if name in converters:
-            values = _converted(values, converters[name])
-        columns.append(values)
-    return pa.table(columns, schema=SCHEMA)
-
-
-def _converted(values: pa.ChunkedArray, convert: Convert) -> pa.Array:
-    encoded = values.combine_chunks().dictionary_encode()
-    distinct = pa.array([convert(text) for text in encoded.dictionary.to_pylist()], pa.string())
-    return distinct.take(encoded.indices)
+    columns: dict[str, list[str]] = {
+        name: [text] * table.num_rows for name, text in constants.items()
+    }
+    for name, theirs in mapping.columns.items():
+        texts = [str(text) for text in table.column(theirs).to_pylist()]
+        convert = converters.get(name)
+        columns[name] = [convert(text) for text in texts] if convert else texts
+    return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
 def _date_text(read_format: str, write_format: str, text: str) -> str:
@@ -185,7 +177,7 @@ def _date_text(read_format: str, write_format: str, text: str) -> str:
         return text
 
 
-def _code(codes: dict[str, str], text: str) -> str:
+def _code(codes: Mapping[str, str], text: str) -> str:
     return codes.get(text.strip(), text)
 
 

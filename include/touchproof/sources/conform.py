@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from touchproof.sources.faults import StructuralFaultError
+
+Array: TypeAlias = Any
+"""An Arrow array; its type stubs lack half of what is used here."""
 
 _MAX_BLOCK_BYTES = 1024 * 1024 * 1024
 
@@ -50,7 +54,7 @@ def conform(table: pa.Table, schema: pa.Schema, required: Sequence[str]) -> pa.T
     return pa.table(columns, schema=schema)
 
 
-def _conform_array(array: pa.Array, wanted: pa.DataType) -> pa.Array:
+def _conform_array(array: Array, wanted: Any) -> Array:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
     if array.type == wanted:
@@ -70,7 +74,7 @@ def _conform_array(array: pa.Array, wanted: pa.DataType) -> pa.Array:
     return array.cast(wanted)
 
 
-def _conform_struct(array: pa.Array, wanted: pa.StructType) -> pa.Array:
+def _conform_struct(array: Array, wanted: Any) -> Array:
     if not pa.types.is_struct(array.type):
         raise pa.ArrowTypeError("a plain value stands where a nested one should")
     names = {array.type.field(n).name for n in range(array.type.num_fields)}
@@ -84,7 +88,7 @@ def _conform_struct(array: pa.Array, wanted: pa.StructType) -> pa.Array:
     return pa.StructArray.from_arrays(children, fields=fields, mask=pc.is_null(array))
 
 
-def _conform_list(array: pa.Array, wanted: pa.ListType) -> pa.Array:
+def _conform_list(array: Array, wanted: Any) -> Array:
     if not (pa.types.is_list(array.type) or pa.types.is_large_list(array.type)):
         raise pa.ArrowTypeError("a single value stands where a list should")
     as_list = array.cast(pa.list_(array.type.value_type))
@@ -141,7 +145,7 @@ def read_json_lines(content: bytes, schema: pa.Schema) -> pa.Table:
     raise StructuralFaultError("damaged_json")
 
 
-def _with_integers_as(declared: pa.DataType, integers_as: pa.DataType) -> pa.DataType:
+def _with_integers_as(declared: Any, integers_as: Any) -> Any:
     if pa.types.is_int64(declared):
         return integers_as
     if pa.types.is_list(declared):

@@ -7,7 +7,7 @@ sources themselves (one module each), the list of all of them (registry.py), rea
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -19,15 +19,26 @@ import pyarrow as pa
 from touchproof.clock import Clock
 from touchproof.settings import Settings
 
-LOAD_COLUMNS = pa.schema(
-    [
-        ("_file", pa.string()),
-        ("_row", pa.int64()),
-        ("_batch_id", pa.string()),
-        ("_window_start", pa.date32()),
-        ("_window_end", pa.date32()),
-        ("_landed_at", pa.timestamp("us")),
-    ]
+
+def typed_schema(columns: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return a schema of named types."""
+    return pa.schema(columns)
+
+
+def text_schema(*columns: str) -> pa.Schema:
+    """Return a schema whose columns are all text."""
+    return pa.schema([(column, pa.string()) for column in columns])
+
+
+LOAD_COLUMNS = typed_schema(
+    {
+        "_file": pa.string(),
+        "_row": pa.int64(),
+        "_batch_id": pa.string(),
+        "_window_start": pa.date32(),
+        "_window_end": pa.date32(),
+        "_landed_at": pa.timestamp("us"),
+    }
 )
 """The columns that every raw table has after those of its source."""
 
@@ -126,11 +137,6 @@ class SourceDefinition:
     entities: tuple[EntityDefinition, ...]
     extract: Extract | None = None
     title: str = ""
-
-
-def text_schema(*columns: str) -> pa.Schema:
-    """Return a schema whose columns are all text."""
-    return pa.schema([(column, pa.string()) for column in columns])
 
 
 def naive_utc(moment: datetime) -> datetime:

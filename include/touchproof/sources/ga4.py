@@ -17,7 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchproof.sources.conform import conform, read_json_lines
-from touchproof.sources.definition import EntityDefinition, SourceDefinition, SourceKind
+from touchproof.sources.definition import (
+    EntityDefinition,
+    SourceDefinition,
+    SourceKind,
+    typed_schema,
+)
 from touchproof.sources.faults import StructuralFaultError
 from touchproof.sources.unpack import read_unpacked
 
@@ -47,127 +52,112 @@ _PARAMETERS = pa.list_(
     )
 )
 
-SCHEMA = pa.schema(
-    [
-        ("event_date", _TEXT),
-        ("event_timestamp", _INTEGER),
-        ("event_name", _TEXT),
-        ("event_params", _PARAMETERS),
-        ("event_previous_timestamp", _INTEGER),
-        ("event_value_in_usd", _NUMBER),
-        ("user_id", _TEXT),
-        ("user_pseudo_id", _TEXT),
-        ("is_active_user", _FLAG),
-        ("privacy_info", _texts("analytics_storage", "ads_storage", "uses_transient_token")),
-        ("user_first_touch_timestamp", _INTEGER),
-        (
-            "device",
+SCHEMA = typed_schema(
+    {
+        "event_date": _TEXT,
+        "event_timestamp": _INTEGER,
+        "event_name": _TEXT,
+        "event_params": _PARAMETERS,
+        "event_previous_timestamp": _INTEGER,
+        "event_value_in_usd": _NUMBER,
+        "user_id": _TEXT,
+        "user_pseudo_id": _TEXT,
+        "is_active_user": _FLAG,
+        "privacy_info": _texts("analytics_storage", "ads_storage", "uses_transient_token"),
+        "user_first_touch_timestamp": _INTEGER,
+        "device": pa.struct(
+            [
+                ("category", _TEXT),
+                ("mobile_brand_name", _TEXT),
+                ("mobile_model_name", _TEXT),
+                ("operating_system", _TEXT),
+                ("operating_system_version", _TEXT),
+                ("language", _TEXT),
+                ("web_info", _texts("browser", "browser_version", "hostname")),
+            ]
+        ),
+        "geo": _texts("continent", "country", "region", "city", "metro"),
+        "traffic_source": _texts("name", "medium", "source"),
+        "stream_id": _TEXT,
+        "platform": _TEXT,
+        "collected_traffic_source": _texts(
+            "manual_campaign_id",
+            "manual_campaign_name",
+            "manual_source",
+            "manual_medium",
+            "manual_term",
+            "manual_content",
+            "manual_creative_format",
+            "manual_marketing_tactic",
+            "manual_source_platform",
+            "gclid",
+            "dclid",
+            "srsltid",
+        ),
+        "session_traffic_source_last_click": pa.struct(
+            [
+                (
+                    "manual_campaign",
+                    _texts(
+                        "campaign_id",
+                        "campaign_name",
+                        "source",
+                        "medium",
+                        "term",
+                        "content",
+                        "source_platform",
+                        "creative_format",
+                        "marketing_tactic",
+                    ),
+                ),
+                (
+                    "google_ads_campaign",
+                    _texts(
+                        "customer_id",
+                        "account_name",
+                        "campaign_id",
+                        "campaign_name",
+                        "ad_group_id",
+                        "ad_group_name",
+                    ),
+                ),
+                (
+                    "cross_channel_campaign",
+                    _texts(
+                        "campaign_id",
+                        "campaign_name",
+                        "source",
+                        "medium",
+                        "source_platform",
+                        "default_channel_group",
+                        "primary_channel_group",
+                    ),
+                ),
+            ]
+        ),
+        "ecommerce": pa.struct(
+            [
+                ("transaction_id", _TEXT),
+                ("purchase_revenue", _NUMBER),
+                ("purchase_revenue_in_usd", _NUMBER),
+                ("total_item_quantity", _INTEGER),
+            ]
+        ),
+        "items": pa.list_(
             pa.struct(
                 [
-                    ("category", _TEXT),
-                    ("mobile_brand_name", _TEXT),
-                    ("mobile_model_name", _TEXT),
-                    ("operating_system", _TEXT),
-                    ("operating_system_version", _TEXT),
-                    ("language", _TEXT),
-                    ("web_info", _texts("browser", "browser_version", "hostname")),
+                    ("item_id", _TEXT),
+                    ("item_name", _TEXT),
+                    ("item_category", _TEXT),
+                    ("price", _NUMBER),
+                    ("quantity", _INTEGER),
                 ]
-            ),
+            )
         ),
-        ("geo", _texts("continent", "country", "region", "city", "metro")),
-        ("traffic_source", _texts("name", "medium", "source")),
-        ("stream_id", _TEXT),
-        ("platform", _TEXT),
-        (
-            "collected_traffic_source",
-            _texts(
-                "manual_campaign_id",
-                "manual_campaign_name",
-                "manual_source",
-                "manual_medium",
-                "manual_term",
-                "manual_content",
-                "manual_creative_format",
-                "manual_marketing_tactic",
-                "manual_source_platform",
-                "gclid",
-                "dclid",
-                "srsltid",
-            ),
-        ),
-        (
-            "session_traffic_source_last_click",
-            pa.struct(
-                [
-                    (
-                        "manual_campaign",
-                        _texts(
-                            "campaign_id",
-                            "campaign_name",
-                            "source",
-                            "medium",
-                            "term",
-                            "content",
-                            "source_platform",
-                            "creative_format",
-                            "marketing_tactic",
-                        ),
-                    ),
-                    (
-                        "google_ads_campaign",
-                        _texts(
-                            "customer_id",
-                            "account_name",
-                            "campaign_id",
-                            "campaign_name",
-                            "ad_group_id",
-                            "ad_group_name",
-                        ),
-                    ),
-                    (
-                        "cross_channel_campaign",
-                        _texts(
-                            "campaign_id",
-                            "campaign_name",
-                            "source",
-                            "medium",
-                            "source_platform",
-                            "default_channel_group",
-                            "primary_channel_group",
-                        ),
-                    ),
-                ]
-            ),
-        ),
-        (
-            "ecommerce",
-            pa.struct(
-                [
-                    ("transaction_id", _TEXT),
-                    ("purchase_revenue", _NUMBER),
-                    ("purchase_revenue_in_usd", _NUMBER),
-                    ("total_item_quantity", _INTEGER),
-                ]
-            ),
-        ),
-        (
-            "items",
-            pa.list_(
-                pa.struct(
-                    [
-                        ("item_id", _TEXT),
-                        ("item_name", _TEXT),
-                        ("item_category", _TEXT),
-                        ("price", _NUMBER),
-                        ("quantity", _INTEGER),
-                    ]
-                )
-            ),
-        ),
-        ("batch_event_index", _INTEGER),
-        ("batch_page_id", _INTEGER),
-        ("batch_ordering_id", _INTEGER),
-    ]
+        "batch_event_index": _INTEGER,
+        "batch_page_id": _INTEGER,
+        "batch_ordering_id": _INTEGER,
+    }
 )
 REQUIRED = ("event_date", "event_timestamp", "event_name", "event_params")
 """Not `user_pseudo_id`: it is null without consent, and JSON leaves null fields out."""
