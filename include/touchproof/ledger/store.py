@@ -251,8 +251,8 @@ class Ledger:
                 query = select(table.c.record_key, table.c.fields_json).where(
                     table.c.org_id == org_id, table.c.object == name
                 )
-                for key, fields in transaction.execute(query):
-                    known[name, key] = fields
+                for found in transaction.execute(query):
+                    known[name, str(found.record_key)] = str(found.fields_json)
             upsert(
                 transaction,
                 table,
