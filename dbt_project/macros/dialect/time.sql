@@ -1,0 +1,16 @@
+{#- The date that people in the business time zone saw when a UTC timestamp happened. -#}
+{% macro business_date(utc) -%}
+    cast(timezone('{{ var("business_timezone") }}', timezone('UTC', {{ utc }})) as date)
+{%- endmacro %}
+
+
+{#- The first day of the business month of a UTC timestamp. -#}
+{% macro business_month(utc) -%}
+    cast(date_trunc('month', {{ business_date(utc) }}) as date)
+{%- endmacro %}
+
+
+{#- The UTC timestamp at which a date begins in the business time zone. -#}
+{% macro business_day_start(day) -%}
+    timezone('UTC', timezone('{{ var("business_timezone") }}', cast({{ day }} as timestamp)))
+{%- endmacro %}

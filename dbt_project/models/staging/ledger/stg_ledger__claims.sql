@@ -1,0 +1,30 @@
+with
+
+source as (
+
+    select * from {{ raw_rows('ledger', 'claims') }} as raw_rows
+
+),
+
+renamed as (
+
+    select
+        claim_id,
+        bank_id,
+        bank_opening_id,
+        person_id,
+        product_line,
+        opened_at,
+        fee_kind,
+        status as claim_status,
+        fee_cents,
+        accepted_cents,
+        currency,
+        issued_at,
+        status_at
+
+    from source
+
+)
+
+select * from renamed

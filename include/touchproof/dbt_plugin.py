@@ -1,0 +1,118 @@
+"""The dbt-duckdb plugin: the warehouse lock, the pseudonym key, and messages without values.
+
+Belongs here: what dbt's connection needs and SQL files may not hold. The pseudonym key is known
+to temporary macros only, which live in a cursor and reach neither compiled SQL nor the database
+file. Doesn't belong here: running dbt (transform.py), models, business rules.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.duckdb.plugins import BasePlugin
+
+from touchproof.settings import Settings
+from touchproof.warehouse import acquire_warehouse_lock, release_warehouse_lock
+
+PSEUDONYM_CHARACTERS = 32
+_BLOCK = hashlib.sha256().block_size
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NUMBER = re.compile(r"\d{3,}")
+_SPEAKS_OF_SQL_ONLY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+
+
+class _Process:
+    """Remember what this process's dbt runs share."""
+
+    settings: Settings | None = None
+    holds_lock = False
+
+
+def use_settings(settings: Settings | None) -> None:
+    """Let the next dbt run of this process use these settings instead of the environment's."""
+    _Process.settings = settings
+
+
+def pseudonym_macro(key: bytes) -> str:
+    """Return SQL that creates `pseudonym(text)`: the first 32 hex digits of HMAC-SHA256 (RFC 2104).
+
+    Args:
+        key: The pseudonym key.
+    """
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+    inner = bytes(byte ^ 0x36 for byte in block).hex()
+    outer = bytes(byte ^ 0x5C for byte in block).hex()
+    digest = f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(plain))))"
+    return (
+        "create or replace temporary macro pseudonym(plain) as "
+        f"left({digest}, {PSEUDONYM_CHARACTERS})"
+    )
+
+
+def masked(error: BaseException) -> str:
+    """Return a database error's message without values from the data.
+
+    Messages about SQL itself (unknown column, syntax) stay as they are; in all others everything
+    quoted and every number of three or more digits is replaced.
+    """
+    message = str(error)
+    if isinstance(error, _SPEAKS_OF_SQL_ONLY):
+        return message
+    head = message.split("\n", 1)[0]
+    return _NUMBER.sub("<number>", _QUOTED.sub("<value>", head))
+
+
+def release_warehouse() -> None:
+    """Close dbt's connections of this process and give the warehouse lock back."""
+    environment = DuckDBConnectionManager._ENV
+    if environment is not None:
+        environment.close()
+    DuckDBConnectionManager.close_all_connections()
+    if _Process.holds_lock:
+        _Process.holds_lock = False
+        release_warehouse_lock()
+
+
+class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
+    """Bring lock, key and masking to dbt; named in profiles.yml."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:
+        """Take the warehouse lock before dbt opens the file; wait for whoever holds it."""
+        self.settings = _Process.settings or Settings()
+        _mask_messages()
+        in_memory = self.creds is not None and self.creds.path == ":memory:"
+        if not in_memory and not _Process.holds_lock:
+            acquire_warehouse_lock(
+                self.settings.paths.warehouse_lock,
+                step="build",
+                timeout_seconds=self.settings.lock_timeout_seconds,
+            )
+            _Process.holds_lock = True
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Give the cursor its `pseudonym` macro; the key goes no further."""
+        cursor.execute(pseudonym_macro(self.settings.require_pseudonym_key()))
+
+
+def _mask_messages() -> None:
+    """Make dbt log and record database errors without the values that DuckDB quotes."""
+    original = DuckDBConnectionManager.exception_handler
+    if getattr(original, "masks_values", False):
+        return
+
+    @contextmanager
+    def handler(self: Any, sql: str, connection_name: str = "master") -> Iterator[None]:
+        with original(self, sql, connection_name):
+            try:
+                yield
+            except duckdb.Error as error:
+                raise type(error)(masked(error)) from None
+
+    handler.masks_values = True  # type: ignore[attr-defined]
+    DuckDBConnectionManager.exception_handler = handler
