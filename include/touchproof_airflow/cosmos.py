@@ -9,7 +9,7 @@ the dbt process).
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 
-from touchproof.settings import PROJECT_ROOT
+from touchproof.settings import PROJECT_ROOT, Settings
 from touchproof_airflow import pools
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def transform_group() -> DbtTaskGroup:
     from cosmos.config import ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
     from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
 
+    settings = Settings()
     return DbtTaskGroup(
         group_id=GROUP,
         project_config=ProjectConfig(
@@ -62,7 +63,6 @@ def transform_group() -> DbtTaskGroup:
                 "retries": 0,
                 "execution_timeout": timedelta(hours=4),
                 "callback": after_dbt,
-                "dbt_runner_callbacks": [mask_event],
             },
         ),
         render_config=RenderConfig(
@@ -73,8 +73,11 @@ def transform_group() -> DbtTaskGroup:
         operator_args={
             "vars": {
                 "night": NIGHT_TEMPLATE,
-                "world": os.environ.get("TOUCHPROOF_WORLD", "demo"),
+                "world": settings.world,
+                "business_timezone": settings.business_timezone,
+                "reporting_currency": settings.reporting_currency,
             },
+            "env": {"TOUCHPROOF_WAREHOUSE_PATH": str(settings.paths.warehouse)},
             "append_env": True,
             "emit_datasets": False,
             "install_deps": False,
@@ -143,29 +146,11 @@ def build_report(run_results: Path) -> dict[str, Any]:
 
 
 def release_warehouse() -> None:
-    """Close dbt's connections and free the warehouse lock that this process may still hold."""
-    import sys
+    """Close dbt's connections and free the warehouse lock that dbt took in this process, if any.
 
-    from touchproof.warehouse import release_warehouse_lock
-
-    connections = sys.modules.get("dbt.adapters.duckdb.connections")
-    if connections is not None:
-        connections.DuckDBConnectionManager.close_all_connections()
-    release_warehouse_lock()
-
-
-def mask_event(event: Any) -> None:
-    """Remove values from dbt's event before Cosmos copies it to logs and XCom.
-
-    The event is the protobuf message that all later callbacks read, so it is changed in place.
+    Under a scheduler each task is a process of its own and the lock ends with it; `make run` and
+    `dag.test()` run all tasks in one.
     """
-    from touchproof_airflow.masking import mask
-
-    if event.info.msg:
-        event.info.msg = mask(event.info.msg)
-    data = event.data
-    for field in ("msg", "exc", "exc_info"):
-        if hasattr(data, field) and isinstance(getattr(data, field), str):
-            setattr(data, field, mask(getattr(data, field)))
-    if hasattr(data, "run_result") and data.run_result.message:
-        data.run_result.message = mask(data.run_result.message)
+    plugin = sys.modules.get("touchproof.dbt_plugin")
+    if plugin is not None:
+        plugin.release_warehouse()

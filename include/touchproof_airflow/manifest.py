@@ -1,0 +1,34 @@
+"""The dbt manifest from which the DAGs draw the models.
+
+Belongs here: knowing whether it is up to date, and making it. Doesn't belong here: parsing itself
+(touchproof.transform) or drawing (cosmos.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from touchproof.settings import PROJECT_ROOT, Settings
+
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+_SOURCES = ("models", "seeds", "macros", "tests")
+
+
+def is_current(manifest: Path = MANIFEST, project: Path = DBT_PROJECT) -> bool:
+    """Tell whether the manifest is newer than every file that it is made from."""
+    if not manifest.exists():
+        return False
+    made = manifest.stat().st_mtime
+    files = [path for name in _SOURCES for path in (project / name).rglob("*")]
+    files += [project / "dbt_project.yml"]
+    return all(path.stat().st_mtime <= made for path in files)
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """Return the manifest, making it anew if the dbt project has changed since."""
+    if is_current():
+        return MANIFEST
+    from touchproof.transform import parse
+
+    return parse(settings)

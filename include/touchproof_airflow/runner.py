@@ -1,0 +1,195 @@
+"""`make run`: one night of a pretend world through the real DAGs, in one process.
+
+Belongs here: the order of phases, what makes a night finished, the exit code. Doesn't belong here:
+choosing the night (planning.py), the pretend world (pretend.py), Airflow (local_airflow.py), what
+is shown (console.py, summary.py).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from touchproof.errors import TouchproofError
+from touchproof.settings import Settings
+from touchproof_airflow import environment, planning, pretend
+from touchproof_airflow.clocks import PRETEND_NOW
+from touchproof_airflow.console import Progress, chatter_to
+from touchproof_airflow.defaults import RETRIES_VARIABLE
+from touchproof_airflow.planning import NightPlan, RunState
+
+_EXTRACT = "extract_"
+_RUN_HOUR_UTC = time(5, 0)
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """Hold what the person asked `make run` for; None means the default."""
+
+    night: date | None = None
+    is_quiet: bool = False
+    data: Path | None = None
+    customers: int | None = None
+    days: int | None = None
+    seed: int | None = None
+
+
+def run(settings: Settings, request: RunRequest) -> int:
+    """Run one night and show its summary.
+
+    Returns:
+        0 if every step from build to push succeeded, even where a source was stale; else 1.
+
+    Raises:
+        TouchproofError: If the night can't even be started.
+    """
+    paths = settings.paths
+    with _only_run_of(paths.runs):
+        log = paths.root / "airflow" / "logs" / "run.log"
+        environment.enter(settings)
+        os.environ[RETRIES_VARIABLE] = "0"
+        with chatter_to(log) as console:
+            progress = Progress(console)
+            plan, state = _begin(settings, request, progress)
+            _title(console, settings, plan)
+            state = _run_dags(settings, plan, state, progress)
+            state = _finish(settings, state)
+            _summarise(settings, plan, state, console)
+            if state.finished_at is None:
+                console.print(f"[dim]The whole log of this run: {log}[/dim]")
+    return 0 if state.finished_at else 1
+
+
+def _begin(
+    settings: Settings, request: RunRequest, progress: Progress
+) -> tuple[NightPlan, RunState]:
+    world = pretend.describe(settings, request)
+    with progress.phase("pretend world") as phase:
+        phase.note = pretend.ensure_world(settings, world, phase.detail)
+    states = planning.read_states(settings.paths.runs)
+    plan = planning.plan_night(
+        states,
+        pretend.published_nights(settings),
+        first_night=world.first_night,
+        asked=request.night,
+        is_quiet=request.is_quiet,
+    )
+    state = RunState(plan.night.isoformat(), plan.is_quiet, _pretend_now(plan, states).isoformat())
+    os.environ[PRETEND_NOW] = state.started_at
+    planning.write_state(settings.paths.runs, state)
+    with progress.phase("loopback Salesforce") as phase:
+        pretend.ensure_drops(settings, world, plan)
+        phase.note = pretend.ensure_salesforce(settings, world, plan)
+    return plan, state
+
+
+def _run_dags(
+    settings: Settings, plan: NightPlan, state: RunState, progress: Progress
+) -> RunState:
+    with progress.phase("Airflow") as phase:
+        phase.detail("database, pools, models")
+        dags = _load(settings)
+        phase.note = f"{len(dags)} DAGs"
+    from touchproof_airflow.cosmos import release_warehouse
+    from touchproof_airflow.local_airflow import DagOutcome, run_dag
+    from touchproof_airflow.order import assets_of, run_order
+
+    known = {dag_id: assets_of(dag) for dag_id, dag in dags.items()}
+    emitted: set[str] = set()
+    for dag_id in run_order(known.values()):
+        missing = known[dag_id].waits_for - emitted
+        with progress.phase(dag_id) as phase:
+            began = task_clock_seconds()
+            if missing:
+                outcome = DagOutcome(dag_id, "not started", (), frozenset())
+                phase.fail("waits for what a failed DAG didn't deliver")
+            else:
+                night = plan.night if dag_id.startswith(_EXTRACT) else plan.build_night
+                outcome = run_dag(dags[dag_id], night, _detail(phase))
+                release_warehouse()
+                if not outcome.succeeded:
+                    phase.fail("failed: " + ", ".join(outcome.failed_tasks[:3]))
+        emitted |= outcome.emitted
+        state = state.with_dag(dag_id, outcome.state, task_clock_seconds() - began)
+        planning.write_state(settings.paths.runs, state)
+    return state
+
+
+def _load(settings: Settings) -> dict[str, Any]:
+    from touchproof_airflow.local_airflow import load_dags, prepare_database
+    from touchproof_airflow.manifest import ensure_manifest
+
+    prepare_database()
+    ensure_manifest(settings)
+    return load_dags()
+
+
+def _detail(phase: Any) -> Any:
+    def told(task_id: str, state: str) -> None:
+        phase.detail(task_id if state == "running" else f"{task_id}: {state}")
+
+    return told
+
+
+def _finish(settings: Settings, state: RunState) -> RunState:
+    from touchproof_airflow.clocks import task_clock
+
+    bad = [dag for dag, how, _ in state.dags if how != "success" and not dag.startswith(_EXTRACT)]
+    if not bad:
+        state = replace(state, finished_at=task_clock().isoformat())
+    planning.write_state(settings.paths.runs, state)
+    return state
+
+
+def _summarise(settings: Settings, plan: NightPlan, state: RunState, console: Console) -> None:
+    from touchproof_airflow.night_summary import print_summary
+
+    try:
+        print_summary(settings, plan, state, console)
+    except TouchproofError as error:
+        console.print(f"[red]No summary:[/red] {error}")
+
+
+def _title(console: Console, settings: Settings, plan: NightPlan) -> None:
+    quiet = ", quiet" if plan.is_quiet else ""
+    console.print(
+        f"\n[bold]Night {plan.night.isoformat()}[/bold] of world {settings.world}"
+        f" ({plan.reason}{quiet})\n"
+    )
+
+
+def _pretend_now(plan: NightPlan, states: list[RunState]) -> datetime:
+    """Return the pretend moment at which this run starts; never before an earlier run's end."""
+    due = datetime.combine(plan.build_night + timedelta(days=1), _RUN_HOUR_UTC, UTC)
+    before = [datetime.fromisoformat(s.finished_at or s.started_at) for s in states]
+    return max([due, *before])
+
+
+def task_clock_seconds() -> float:
+    """Return seconds on a clock that only measures durations."""
+    import time as time_of_process
+
+    return time_of_process.monotonic()
+
+
+@contextmanager
+def _only_run_of(runs: Path) -> Iterator[None]:
+    runs.mkdir(parents=True, exist_ok=True)
+    with (runs / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TouchproofError(
+                "Another `make run` works on this world",
+                where=runs.parent.name,
+                todo="Wait for it, or end it and run again: it will finish that night.",
+            ) from None
+        yield
