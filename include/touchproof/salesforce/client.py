@@ -298,7 +298,7 @@ class Client:
             raise ValueError("a multipart job takes at most 100,000 characters of CSV")
         body = json.dumps(_job_body(object_name, operation, external_id_field))
         parts = {
-            "job": ("", body, "application/json"),
+            "job": (None, body, "application/json"),
             "content": ("content", csv_bytes, "text/csv"),
         }
         return Job.from_answer(self._json("POST", "jobs/ingest", files=parts))
