@@ -25,7 +25,7 @@ from touchproof_airflow import pools
 from touchproof_airflow.assets import LANDED, PUBLISHED
 from touchproof_airflow.cosmos import require_build, transform_group
 from touchproof_airflow.defaults import dag_options
-from touchproof_airflow.steps import run_recorded, task_clock
+from touchproof_airflow.steps import run_recorded
 
 
 @task(task_id="gate", execution_timeout=timedelta(hours=1))
@@ -33,7 +33,7 @@ def gate() -> dict[str, Any]:
     """Judge the values of the landed batches."""
     from touchproof.quality.gate import run_gate
 
-    return run_recorded("gate", lambda settings, night: run_gate(settings, night, task_clock))
+    return run_recorded("gate", run_gate)
 
 
 @task(task_id="land_ledger")
@@ -41,7 +41,7 @@ def land_ledger() -> dict[str, Any]:
     """Land the ledger's persons, claims and suppressions as a source of this build."""
     from touchproof.ledger.snapshot import land_ledger as land
 
-    return run_recorded("land_ledger", lambda settings, night: land(settings, night, task_clock))
+    return run_recorded("land_ledger", land)
 
 
 @task(task_id="load", pool=pools.WAREHOUSE_WRITER, execution_timeout=timedelta(hours=2))
@@ -49,7 +49,7 @@ def load() -> dict[str, Any]:
     """Replace each changed window in the raw tables by its newest batch."""
     from touchproof.load import load_batches
 
-    return run_recorded("load", lambda settings, night: load_batches(settings, night, task_clock))
+    return run_recorded("load", load_batches)
 
 
 @task(task_id="publish", pool=pools.WAREHOUSE_WRITER, outlets=[PUBLISHED], retries=0)
@@ -57,7 +57,7 @@ def publish(*, outlet_events: Any = None) -> dict[str, Any]:
     """Check the marts, hand them over and commit the night."""
     from touchproof.publish import publish as publish_night
 
-    done = run_recorded("publish", lambda settings, night: publish_night(settings, night, task_clock))
+    done = run_recorded("publish", publish_night)
     outlet_events[PUBLISHED].extra = {"night": done["night"]}
     return done
 
@@ -67,7 +67,7 @@ def backup_ledger() -> dict[str, Any]:
     """Copy the ledger while it is in use; the last 14 copies are kept."""
     from touchproof.ledger.backup import backup
 
-    return run_recorded("backup", lambda settings, night: backup(settings, night, task_clock))
+    return run_recorded("backup", backup)
 
 
 with DAG("build_warehouse", schedule=list(LANDED.values()), **dag_options(__doc__, "warehouse")):

@@ -21,7 +21,7 @@ from airflow.sdk import DAG, task
 
 from touchproof_airflow.assets import EXPORTED, PUBLISHED
 from touchproof_airflow.defaults import dag_options
-from touchproof_airflow.steps import run_recorded, task_clock
+from touchproof_airflow.steps import run_recorded
 
 
 @task(task_id="export_packs", outlets=[EXPORTED])
@@ -29,7 +29,7 @@ def export_packs() -> dict[str, Any]:
     """Write each bank's pack, unless nothing changed since its last one."""
     from touchproof.evidence.export import export_packs as export
 
-    return run_recorded("evidence", lambda settings, night: export(settings, night, task_clock))
+    return run_recorded("evidence", export)
 
 
 with DAG("export_evidence", schedule=[PUBLISHED], **dag_options(__doc__, "evidence", "banks")):

@@ -1,6 +1,7 @@
 """Land the e-mail platform's events.
 
-Purpose: read the webhook events (delivered, opened, clicked, unsubscribed …) and write it to the landing zone as an immutable batch.
+Purpose: read the webhook events (delivered, opened, clicked, unsubscribed …) and write it to the
+landing zone as an immutable batch.
 
 Schedule: every night at 01:00 business time.
 
@@ -20,5 +21,7 @@ from airflow.sdk import DAG
 from touchproof_airflow.defaults import business_cron, dag_options
 from touchproof_airflow.extracts import extract_source
 
-with DAG("extract_email", schedule=business_cron("0 1 * * *"), **dag_options(__doc__, "extract", "email")):
+with DAG(
+    "extract_email", schedule=business_cron("0 1 * * *"), **dag_options(__doc__, "extract", "email")
+):
     extract_source("email")

@@ -1,6 +1,7 @@
 """Land GA4's event export.
 
-Purpose: read the daily event tables, the rewritten table of the day before included, and write it to the landing zone as an immutable batch.
+Purpose: read the daily event tables, the rewritten table of the day before included, and write it
+to the landing zone as an immutable batch.
 
 Schedule: every night at 01:00 business time.
 
@@ -20,5 +21,7 @@ from airflow.sdk import DAG
 from touchproof_airflow.defaults import business_cron, dag_options
 from touchproof_airflow.extracts import extract_source
 
-with DAG("extract_ga4", schedule=business_cron("0 1 * * *"), **dag_options(__doc__, "extract", "ga4")):
+with DAG(
+    "extract_ga4", schedule=business_cron("0 1 * * *"), **dag_options(__doc__, "extract", "ga4")
+):
     extract_source("ga4")

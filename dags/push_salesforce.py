@@ -26,7 +26,7 @@ from airflow.sdk import DAG, task
 from touchproof_airflow import pools
 from touchproof_airflow.assets import PUBLISHED, PUSHED
 from touchproof_airflow.defaults import dag_options
-from touchproof_airflow.steps import run_recorded, task_clock
+from touchproof_airflow.steps import run_recorded
 
 
 @task(
@@ -39,9 +39,7 @@ def push_nightly() -> dict[str, Any]:
     """Plan the night's push and perform it."""
     from touchproof.salesforce.push import run_push
 
-    return run_recorded(
-        "push:nightly", lambda settings, night: run_push(settings, night, task_clock)
-    )
+    return run_recorded("push:nightly", run_push)
 
 
 with DAG("push_salesforce", schedule=[PUBLISHED], **dag_options(__doc__, "salesforce", "push")):

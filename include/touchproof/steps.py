@@ -24,7 +24,9 @@ STATUSES = ("ok", "failed", "stale", "waiting")
 """What the ledger accepts; a report's other words (such as `fresh`) count as `ok`."""
 
 
-def run_step(settings: Settings, night: date, step: str, clock: Clock, action: Callable[[], T]) -> T:
+def run_step(
+    settings: Settings, night: date, step: str, clock: Clock, action: Callable[[], T]
+) -> T:
     """Run one step and record its report, also when it fails.
 
     Args:

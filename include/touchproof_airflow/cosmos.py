@@ -11,22 +11,21 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 
-from touchproof.settings import PROJECT_ROOT, Settings
+from touchproof.settings import Settings
 from touchproof_airflow import pools
+from touchproof_airflow.manifest import DBT_PROJECT, MANIFEST
 
 if TYPE_CHECKING:
     from cosmos.airflow.task_group import DbtTaskGroup
 
 GROUP = "transform"
 PRODUCER = f"{GROUP}.dbt_producer_watcher"
-DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 NIGHT_TEMPLATE = "{{ ti.xcom_pull(task_ids='gate')['night'] }}"
 
 
@@ -40,6 +39,8 @@ def transform_group() -> DbtTaskGroup:
     from cosmos.airflow.task_group import DbtTaskGroup
     from cosmos.config import ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
     from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+
+    from touchproof.transform import dbt_environment, dbt_vars
 
     settings = Settings()
     return DbtTaskGroup(
@@ -71,13 +72,8 @@ def transform_group() -> DbtTaskGroup:
             emit_datasets=False,
         ),
         operator_args={
-            "vars": {
-                "night": NIGHT_TEMPLATE,
-                "world": settings.world,
-                "business_timezone": settings.business_timezone,
-                "reporting_currency": settings.reporting_currency,
-            },
-            "env": {"TOUCHPROOF_WAREHOUSE_PATH": str(settings.paths.warehouse)},
+            "vars": {**dbt_vars(settings, date.max), "night": NIGHT_TEMPLATE},
+            "env": dbt_environment(settings),
             "append_env": True,
             "emit_datasets": False,
             "install_deps": False,
@@ -115,7 +111,7 @@ def require_build() -> None:
 def after_dbt(project_dir: str, **kwargs: Any) -> None:
     """Record the build's report and let go of the warehouse, also after a failed build."""
     from touchproof.steps import record
-    from touchproof_airflow.clocks import task_clock
+    from touchproof.world_clock import world_clock
     from touchproof_airflow.connections import settings_for_task
     from touchproof_airflow.nights import parse_night
 
@@ -124,7 +120,8 @@ def after_dbt(project_dir: str, **kwargs: Any) -> None:
     night = context["ti"].xcom_pull(task_ids="gate")["night"]
     report = build_report(Path(project_dir) / "target" / "run_results.json")
     status = "failed" if report["failed"] else "ok"
-    record(settings_for_task(), parse_night(night), "build", status, report, task_clock)
+    settings = settings_for_task()
+    record(settings, parse_night(night), "build", status, report, world_clock(settings))
 
 
 def build_report(run_results: Path) -> dict[str, Any]:

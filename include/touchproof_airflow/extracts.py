@@ -27,11 +27,11 @@ def extract_source(source: str) -> Any:
     @task(task_id="extract", pool=pools.SOURCES)
     def extract() -> dict[str, Any]:
         from touchproof.sources.extract import extract as extract_one
-        from touchproof_airflow.steps import run_recorded, task_clock
+        from touchproof_airflow.steps import run_recorded
 
         return run_recorded(
             f"extract:{source}",
-            lambda settings, night: extract_one(source, night, settings, task_clock),
+            lambda settings, night, clock: extract_one(source, night, settings, clock),
         )
 
     @task(

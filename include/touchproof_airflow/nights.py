@@ -13,17 +13,19 @@ from typing import Any
 
 from touchproof.clock import night_of
 from touchproof.errors import BadInputError
+from touchproof.settings import Settings
+from touchproof.world_clock import is_pretend, world_clock
 
 
-def night_of_run(context: Mapping[str, Any], timezone: str) -> date:
+def night_of_run(context: Mapping[str, Any], settings: Settings) -> date:
     """Return the night of a DAG run.
 
     The param `night` wins; else the newest night among the asset events that started the run;
-    else the business day before the run was due.
+    else the business day before the run was due (in a pretend world: before its own time).
 
     Args:
         context: Airflow's task context.
-        timezone: IANA name of the business time zone.
+        settings: The world.
 
     Raises:
         BadInputError: If the param isn't a date.
@@ -38,7 +40,8 @@ def night_of_run(context: Mapping[str, Any], timezone: str) -> date:
     ]
     if announced:
         return max(parse_night(night) for night in announced)
-    return night_of(_due(context), timezone)
+    due = world_clock(settings)() if is_pretend(settings) else _due(context)
+    return night_of(due, settings.business_timezone)
 
 
 def parse_night(text: str) -> date:

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from touchproof.errors import TouchproofError
 from touchproof.settings import Settings
+from touchproof.world_clock import set_world_clock, world_clock
 from touchproof_airflow import environment, planning, pretend
-from touchproof_airflow.clocks import PRETEND_NOW
 from touchproof_airflow.console import Progress, chatter_to
 from touchproof_airflow.defaults import RETRIES_VARIABLE
 from touchproof_airflow.planning import NightPlan, RunState
@@ -83,7 +83,7 @@ def _begin(
         is_quiet=request.is_quiet,
     )
     state = RunState(plan.night.isoformat(), plan.is_quiet, _pretend_now(plan, states).isoformat())
-    os.environ[PRETEND_NOW] = state.started_at
+    set_world_clock(settings, datetime.fromisoformat(state.started_at))
     planning.write_state(settings.paths.runs, state)
     with progress.phase("loopback Salesforce") as phase:
         pretend.ensure_drops(settings, world, plan)
@@ -91,9 +91,7 @@ def _begin(
     return plan, state
 
 
-def _run_dags(
-    settings: Settings, plan: NightPlan, state: RunState, progress: Progress
-) -> RunState:
+def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Progress) -> RunState:
     with progress.phase("Airflow") as phase:
         phase.detail("database, pools, models")
         dags = _load(settings)
@@ -140,11 +138,9 @@ def _detail(phase: Any) -> Any:
 
 
 def _finish(settings: Settings, state: RunState) -> RunState:
-    from touchproof_airflow.clocks import task_clock
-
     bad = [dag for dag, how, _ in state.dags if how != "success" and not dag.startswith(_EXTRACT)]
     if not bad:
-        state = replace(state, finished_at=task_clock().isoformat())
+        state = replace(state, finished_at=world_clock(settings)().isoformat())
     planning.write_state(settings.paths.runs, state)
     return state
 

@@ -12,12 +12,10 @@ from typing import Any
 
 from airflow.sdk import get_current_context
 
+from touchproof.clock import Clock
 from touchproof.settings import Settings
-from touchproof_airflow.clocks import task_clock
 
-__all__ = ["current_night", "run_recorded", "task_clock"]
-
-Action = Callable[[Settings, date], Any]
+Action = Callable[[Settings, date, Clock], Any]
 
 
 def run_recorded(step: str, action: Action, *, night: date | None = None) -> dict[str, Any]:
@@ -25,18 +23,20 @@ def run_recorded(step: str, action: Action, *, night: date | None = None) -> dic
 
     Args:
         step: The step's name in the ledger, e.g. `load` or `extract:ga4`.
-        action: Called with settings and night; returns a frozen dataclass report.
+        action: Called with settings, night and clock; returns a frozen dataclass report.
         night: The night if it isn't the run's own.
 
     Returns:
         A small XCom: night, status and the counts of the report (numbers only).
     """
     from touchproof.steps import as_json, run_step
+    from touchproof.world_clock import world_clock
     from touchproof_airflow.connections import settings_for_task
 
     settings = settings_for_task()
+    clock = world_clock(settings)
     due = night or current_night(settings)
-    report = run_step(settings, due, step, task_clock, lambda: action(settings, due))
+    report = run_step(settings, due, step, clock, lambda: action(settings, due, clock))
     counts = {key: value for key, value in as_json(report).items() if isinstance(value, int)}
     status = getattr(report, "status", None) or "ok"
     return {"night": due.isoformat(), "status": str(status), **counts}
@@ -46,4 +46,4 @@ def current_night(settings: Settings) -> date:
     """Return the night of the DAG run that executes now."""
     from touchproof_airflow.nights import night_of_run
 
-    return night_of_run(dict(get_current_context()), settings.business_timezone)
+    return night_of_run(dict(get_current_context()), settings)

@@ -1,0 +1,48 @@
+"""The clock of a world: the system's, or the pretend world's own time.
+
+Belongs here: the file `sandbox/clock.json` that a pretend world's runner sets to the morning after
+the night it runs, and the clock that goes on from there. Doesn't belong here: nights (clock.py),
+or any decision taken from the time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from touchproof.clock import Clock, system_clock
+from touchproof.landing import write_atomically
+from touchproof.settings import Settings
+
+
+def world_clock(settings: Settings) -> Clock:
+    """Return the clock of a world; without a pretend time it is the system's."""
+    try:
+        start = datetime.fromisoformat(json.loads(_file(settings).read_bytes())["now"])
+    except FileNotFoundError:
+        return system_clock
+    begun = time.monotonic()
+    return lambda: start + timedelta(seconds=time.monotonic() - begun)
+
+
+def set_world_clock(settings: Settings, now: datetime) -> None:
+    """Set a pretend world's time; it never goes back.
+
+    Args:
+        settings: A world that isn't production.
+        now: Timezone-aware moment.
+    """
+    moment = max(now, world_clock(settings)()) if _file(settings).exists() else now
+    content = json.dumps({"now": moment.astimezone(UTC).isoformat()})
+    write_atomically(_file(settings), content.encode())
+
+
+def is_pretend(settings: Settings) -> bool:
+    """Tell whether the world has a time of its own."""
+    return not settings.is_production and _file(settings).exists()
+
+
+def _file(settings: Settings) -> Path:
+    return settings.paths.sandbox / "clock.json"
