@@ -15,7 +15,7 @@ renamed as (
         {{ clean_text('account_id') }} as account_id,
         {{ clean_text('app_user_id') }} as app_user_id,
         {{ clean_text('product_line') }} as product_line,
-        {{ clean_text('bank_id') }} as bank_id,
+        regexp_replace({{ clean_text('bank_id') }}, '^bank_', '') as bank_id,
         {{ try_cast('occurred_at', 'timestamp') }} as occurred_at,
         {{ try_cast('booked_date', 'date') }} as booked_date,
         {{ try_cast('amount', 'decimal(18, 2)') }} as booked_amount,
