@@ -60,6 +60,7 @@ class Reason:
         rows_in: Data rows of the file where they could be counted.
         night: Night that found it.
         what_to_do: One sentence for ops.
+        whole_file: Whether all rows of the file are refused.
     """
 
     source: str
@@ -76,12 +77,13 @@ class Reason:
     rows_in: int | None
     night: str
     what_to_do: str
+    whole_file: bool = True
 
     @property
     def id(self) -> str:
         """Return the entry's id: the same for the same fault of the same content."""
         named = [self.source, self.entity, self.file, self.content, self.kind, self.rule]
-        named.append(self.column or "")
+        named += [self.column or "", "file" if self.whole_file else "rows"]
         return hashlib.sha256(json.dumps(named).encode()).hexdigest()[:12]
 
 
