@@ -238,8 +238,8 @@ claims = Table(
     Column("registered_at", UtcDateTime, nullable=False),
     Column("issued_at", UtcDateTime),
     Column("status_at", UtcDateTime, nullable=False),
-    UniqueConstraint("bank_id", "bank_opening_id", "fee_kind"),
     ForeignKeyConstraint(["bank_id", "pack_number"], ["packs.bank_id", "packs.pack_number"]),
+    UniqueConstraint("bank_id", "bank_opening_id", "fee_kind"),
 )
 
 claim_events = Table(

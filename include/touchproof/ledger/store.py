@@ -92,22 +92,28 @@ class Ledger:
             with self.transaction() as own:
                 yield own
 
-    def require_org(self, org_id: str) -> None:
+    def require_org(self, org_id: str, connection: Connection | None = None) -> None:
         """Bind the ledger to a Salesforce org at first use and refuse any other.
+
+        Args:
+            org_id: The org.
+            connection: Join this write transaction instead of holding an own one.
 
         Raises:
             LedgerError: If it belongs to another org.
         """
-        self._own("org_id", org_id)
+        self._own("org_id", org_id, connection)
 
-    def _own(self, name: str, value: str) -> None:
-        with self.reading() as connection:
-            owner = connection.scalar(select(schema.meta.c.value).where(schema.meta.c.name == name))
-        if owner is not None:
-            require_owner(name, owner, value)
-            return
-        with self.transaction() as connection:
-            claim_ownership(connection, name, value)
+    def _own(self, name: str, value: str, connection: Connection | None = None) -> None:
+        if connection is None:
+            query = select(schema.meta.c.value).where(schema.meta.c.name == name)
+            with self.reading() as view:
+                owner = view.scalar(query)
+            if owner is not None:
+                require_owner(name, owner, value)
+                return
+        with self._within(connection) as transaction:
+            claim_ownership(transaction, name, value)
 
     # Nights
 
@@ -242,10 +248,10 @@ class Ledger:
         Returns:
             The number of rows written.
         """
-        self.require_org(org_id)
         given = list(rows)
         table = schema.acknowledged
         with self._within(connection) as transaction:
+            self.require_org(org_id, transaction)
             known: dict[tuple[str, str], str] = {}
             for name in sorted({row.object for row in given}):
                 query = select(table.c.record_key, table.c.fields_json).where(

@@ -1,0 +1,315 @@
+"""The claims' life: which moves are allowed, who made them, when and why.
+
+Belongs here: registering candidates, the table of moves, and the only writer of `claims` and
+`claim_events`. Doesn't belong here: what makes an opening eligible (dbt), packs (evidence/),
+who may review what (the command line and a later issue).
+
+    candidate ─► review ─► issued ─► accepted ─► part_paid ─► paid
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from touchproof.clock import Clock
+from touchproof.errors import BadInputError, LedgerError
+from touchproof.ledger.schema import claim_events, claims
+from touchproof.ledger.store import Ledger
+
+ELIGIBLE = "eligible"
+
+MOVES: Mapping[str, frozenset[str]] = {
+    "candidate": frozenset({"review", "issued", "withdrawn", "expired"}),
+    "review": frozenset({"issued", "withdrawn", "expired"}),
+    "issued": frozenset({"accepted", "rejected", "disputed", "withdrawn", "expired"}),
+    "accepted": frozenset({"part_paid", "paid", "disputed", "clawed_back", "written_off"}),
+    "part_paid": frozenset({"part_paid", "paid", "disputed", "clawed_back", "written_off"}),
+    "paid": frozenset({"disputed", "clawed_back"}),
+    "rejected": frozenset({"disputed", "written_off"}),
+    "disputed": frozenset({"accepted", "rejected", "withdrawn", "clawed_back", "written_off"}),
+    "withdrawn": frozenset(),
+    "expired": frozenset({"written_off"}),
+    "clawed_back": frozenset(),
+    "written_off": frozenset(),
+}
+"""The statuses that may follow each status; nothing leads back to before the issue."""
+
+STATUSES = tuple(MOVES)
+
+
+@dataclass(frozen=True)
+class RegisterReport:
+    """Count what registering candidates did."""
+
+    given: int
+    registered: int
+    updated: int
+
+
+@dataclass(frozen=True)
+class ClaimEvent:
+    """Describe one move of one claim; `from_status` is None for its registration."""
+
+    claim_id: str
+    from_status: str | None
+    to_status: str
+    happened_at: datetime
+    actor: str
+    reason: str
+
+
+def is_allowed(from_status: str, to_status: str) -> bool:
+    """Tell whether a claim may move from one status to the other."""
+    return to_status in MOVES.get(from_status, frozenset())
+
+
+def operating_system_user() -> str:
+    """Name the person at this computer as the event log does; for the process's edge."""
+    return f"os:{getpass.getuser()}"
+
+
+def register_candidates(
+    ledger: Ledger, referrals: pa.Table, clock: Clock, actor: str
+) -> RegisterReport:
+    """Register each eligible skip as a claim, once a bank, opening and fee kind.
+
+    A claim that is still a candidate follows the build (a corrected fee, a merged person), and
+    the log says which columns did; from review on it stays exactly as it is.
+
+    Args:
+        ledger: The world's ledger.
+        referrals: `fct_skip_referrals`; rows whose `eligibility` isn't `eligible` are left out.
+        clock: Gives the moment of registration.
+        actor: Who or what registers.
+
+    Raises:
+        BadInputError: If a column is missing or an eligible row lacks a value.
+        LedgerError: If a claim id and its opening don't belong together any more.
+    """
+    now = clock()
+    given = [_candidate(row) for row in _eligible(referrals)]
+    with ledger.transaction() as connection:
+        known = {row.claim_id: row._asdict() for row in connection.execute(select(claims))}
+        _require_same_openings(given, known)
+        new = [row for row in given if row["claim_id"] not in known]
+        changed = []
+        for row in given:
+            before = known.get(row["claim_id"])
+            if before is not None and before["status"] == "candidate":
+                columns = [name for name in _NEEDED if row[name] != before[name]]
+                if columns:
+                    changed.append((row, columns))
+        times = {"status": "candidate", "registered_at": now, "status_at": now}
+        if new:
+            connection.execute(claims.insert(), [{**row, **times} for row in new])
+        for row, columns in changed:
+            connection.execute(
+                update(claims)
+                .where(claims.c.claim_id == row["claim_id"])
+                .values({name: row[name] for name in columns})
+            )
+        registered = [
+            ClaimEvent(row["claim_id"], None, "candidate", now, actor, "eligible skip")
+            for row in new
+        ]
+        updated = [
+            ClaimEvent(
+                row["claim_id"],
+                "candidate",
+                "candidate",
+                now,
+                actor,
+                f"the build changed {', '.join(columns)}",
+            )
+            for row, columns in changed
+        ]
+        _log(connection, [*registered, *updated])
+    return RegisterReport(len(given), registered=len(new), updated=len(changed))
+
+
+def _require_same_openings(
+    given: Sequence[Mapping[str, Any]], known: Mapping[str, Mapping[str, Any]]
+) -> None:
+    opening_of: dict[str, tuple[str, ...]] = {}
+    claim_of: dict[tuple[str, ...], str] = {}
+    for row in (*known.values(), *given):
+        claim_id = row["claim_id"]
+        opening = tuple(row[name] for name in ("bank_id", "bank_opening_id", "fee_kind"))
+        same = opening_of.setdefault(claim_id, opening) == opening
+        if not same or claim_of.setdefault(opening, claim_id) != claim_id:
+            raise LedgerError(
+                "A claim id and its opening no longer belong together",
+                where=f"claim {claim_id}",
+                todo="Claim ids derive from bank, opening and fee kind for ever; mend the model.",
+            )
+
+
+def move(
+    ledger: Ledger,
+    claim_ids: Sequence[str],
+    to_status: str,
+    *,
+    clock: Clock,
+    actor: str,
+    reason: str,
+    values: Mapping[str, Any] | None = None,
+) -> None:
+    """Move claims to a status, all or none, and log who did it and why.
+
+    Args:
+        ledger: The world's ledger.
+        claim_ids: The claims.
+        to_status: Where to; `issued` is reserved to packs (`issue`).
+        clock: Gives the moment.
+        actor: `os:<user>` or `airflow:<login>`.
+        reason: Why; names no person.
+        values: Columns that change with the move, e.g. `accepted_cents`.
+
+    Raises:
+        BadInputError: If a claim is unknown, a move isn't allowed or no reason is given.
+    """
+    if to_status == "issued":
+        raise BadInputError("A claim is issued only by an evidence pack", where=to_status)
+    with ledger.transaction() as connection:
+        move_within(connection, claim_ids, to_status, clock(), actor, reason, values or {})
+
+
+def issue(
+    connection: Connection,
+    claim_ids: Sequence[str],
+    *,
+    bank_id: str,
+    pack_number: int,
+    issued_at: datetime,
+    actor: str,
+) -> None:
+    """Move the claims of a pack to `issued`, inside the transaction that issues the pack.
+
+    Raises:
+        BadInputError: If a claim can't be issued any more.
+    """
+    reason = f"evidence pack {bank_id}/{pack_number:04d}"
+    values = {"pack_number": pack_number, "issued_at": issued_at}
+    move_within(connection, claim_ids, "issued", issued_at, actor, reason, values)
+
+
+def move_within(
+    connection: Connection,
+    claim_ids: Sequence[str],
+    to_status: str,
+    at: datetime,
+    actor: str,
+    reason: str,
+    values: Mapping[str, Any],
+) -> None:
+    """Move claims inside an open write transaction; see `move`."""
+    if not actor.strip() or not reason.strip():
+        raise BadInputError("A move of a claim needs who and why", where=to_status)
+    statuses = status_of(connection, claim_ids)
+    for claim_id in claim_ids:
+        if claim_id not in statuses:
+            raise BadInputError("There is no such claim", where=f"claim {claim_id}")
+        if not is_allowed(statuses[claim_id], to_status):
+            allowed = ", ".join(sorted(MOVES[statuses[claim_id]])) or "none"
+            raise BadInputError(
+                f"A claim that is {statuses[claim_id]} can't become {to_status}",
+                where=f"claim {claim_id}",
+                todo=f"Allowed moves: {allowed}.",
+            )
+    if claim_ids:
+        connection.execute(
+            update(claims)
+            .where(claims.c.claim_id == bindparam("moved_claim_id"))
+            .values(status=to_status, status_at=at, **values),
+            [{"moved_claim_id": claim_id} for claim_id in claim_ids],
+        )
+    _log(
+        connection,
+        [
+            ClaimEvent(claim_id, statuses[claim_id], to_status, at, actor, reason)
+            for claim_id in claim_ids
+        ],
+    )
+
+
+def status_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, str]:
+    """Return the status of each of the claims that exist."""
+    wanted = set(claim_ids)
+    rows = connection.execute(select(claims.c.claim_id, claims.c.status))
+    return {str(row.claim_id): str(row.status) for row in rows if row.claim_id in wanted}
+
+
+def claims_by_status(ledger: Ledger) -> dict[str, int]:
+    """Count the claims of each status that has any, in the order of a claim's life."""
+    with ledger.reading() as connection:
+        query = select(claims.c.status, func.count().label("claims")).group_by(claims.c.status)
+        counted = {str(row.status): int(row.claims) for row in connection.execute(query)}
+    return {status: counted[status] for status in STATUSES if status in counted}
+
+
+def events_of(ledger: Ledger, claim_id: str) -> list[ClaimEvent]:
+    """Return the moves of one claim, oldest first."""
+    table = claim_events
+    query = select(table).where(table.c.claim_id == claim_id).order_by(table.c.id)
+    with ledger.reading() as connection:
+        return [
+            ClaimEvent(
+                row.claim_id,
+                row.from_status,
+                row.to_status,
+                row.happened_at,
+                row.actor,
+                row.reason,
+            )
+            for row in connection.execute(query)
+        ]
+
+
+def _log(connection: Connection, events: Sequence[ClaimEvent]) -> None:
+    if events:
+        connection.execute(claim_events.insert(), [asdict(event) for event in events])
+
+
+_NEEDED = (
+    "claim_id",
+    "bank_id",
+    "bank_opening_id",
+    "fee_kind",
+    "person_id",
+    "product_line",
+    "opened_at",
+    "opened_date",
+    "fee_cents",
+    "currency",
+)
+
+
+def _eligible(referrals: pa.Table) -> list[dict[str, Any]]:
+    missing = [name for name in (*_NEEDED, "eligibility") if name not in referrals.column_names]
+    if missing:
+        raise BadInputError(
+            f"The skip referrals lack the columns {', '.join(missing)}",
+            where="fct_skip_referrals",
+            todo="Build and publish the night again.",
+        )
+    rows: list[dict[str, Any]] = referrals.select([*_NEEDED, "eligibility"]).to_pylist()
+    return [row for row in rows if row.pop("eligibility") == ELIGIBLE]
+
+
+def _candidate(row: dict[str, Any]) -> dict[str, Any]:
+    empty = [name for name in _NEEDED if row[name] is None]
+    if empty:
+        raise BadInputError(
+            f"An eligible skip has no {', '.join(empty)}",
+            where=f"claim {row['claim_id']}",
+            todo="Mend the model and publish the night again.",
+        )
+    opened: datetime = row["opened_at"]
+    return {**row, "opened_at": opened.replace(tzinfo=opened.tzinfo or UTC)}
