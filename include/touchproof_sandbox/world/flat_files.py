@@ -1,0 +1,238 @@
+"""The plain files of a day: media spend, the app's exports and the two banks' openings.
+
+Belongs here: columns, spellings, separators and character sets of each file. Doesn't belong here:
+what happened (the simulation).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from touchproof_sandbox.world import calendar
+from touchproof_sandbox.world.campaigns import CAMPAIGNS, DIRECT, ORGANIC, PRODUCT_LINES
+from touchproof_sandbox.world.files import csv_text, gzip_bytes
+from touchproof_sandbox.world.people import People
+from touchproof_sandbox.world.randomness import stream
+from touchproof_sandbox.world.records import BankOpening, Day, Registration
+
+LEAD_SPELLINGS = ("Google", "google ads", "GOOGLE", "AdWords", "google_cpc", "Googl")
+_SPEND = ("date", "platform", "campaign_code", "campaign_name", "ad_group", "impressions",
+          "clicks", "cost", "currency")  # fmt: skip
+_REGISTRATIONS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
+                  "first_name", "last_name", "birth_date", "postal_code", "country",
+                  "lead_source", "lead_comment", "install_id", "web_client_id")  # fmt: skip
+_PRODUCTS = ("ledger_entry_id", "entry_type", "account_id", "app_user_id", "product_line",
+             "bank_id", "occurred_at", "booked_date", "amount", "currency",
+             "application_started_at")  # fmt: skip
+_CONSENTS = ("consent_event_id", "app_user_id", "email", "channel", "state", "changed_at",
+             "source")  # fmt: skip
+_NORTHLAKE = ("reference", "product_code", "opened_at", "customer_email", "first_name",
+              "last_name", "birth_date", "zip", "referral_token", "existing_customer",
+              "opening_balance")  # fmt: skip
+_MAPLE = ("reference", "produit", "date_ouverture", "courriel", "prenom", "nom",
+          "date_naissance", "code_postal", "jeton", "client_existant", "solde")  # fmt: skip
+_NORTHLAKE_CODES = ("SAV", "CHK", "LOAN", "TRF")
+_MAPLE_CODES = ("EPARGNE", "CHEQUE", "PRET", "VIREMENT")
+_CLICK_RATE = {"paid_search": 0.045, "paid_social": 0.011, "display": 0.0016, "tv": 0.0004}
+
+
+def lead_source(origin: int, draw: int) -> str:
+    """Return what a form's source field says about the last visit, as people really fill it.
+
+    Args:
+        origin: Campaign number or DIRECT, ORGANIC, REFERRAL.
+        draw: A number at random; three in ten leave the field empty.
+    """
+    if draw % 10 < 3:
+        return ""
+    if origin == ORGANIC:
+        return ("Organic", "organic search", "Google")[draw % 3]
+    if origin == DIRECT:
+        return ("Direct", "Web")[draw % 2]
+    if origin < 0:
+        return "Referral"
+    campaign = CAMPAIGNS[origin]
+    if campaign.channel == "paid_search":
+        return LEAD_SPELLINGS[draw // 10 % len(LEAD_SPELLINGS)]
+    return {
+        "paid_social": ("Facebook", "FB", "Instagram")[draw % 3],
+        "organic_social": ("Social", "instagram")[draw % 2],
+        "display": "Display",
+        "list_email": ("Purchased List", "list")[draw % 2],
+        "cross_sell_email": "Email",
+        "tv": ("TV", "Television")[draw % 2],
+    }.get(campaign.channel, "App")
+
+
+def messy_email(address: str, draw: int) -> str:
+    """Return the address as typed: three in a hundred in capitals, two with blanks around."""
+    if draw % 100 < 3:
+        return address.upper()
+    if draw % 100 < 5:
+        return f" {address} "
+    return address
+
+
+def spend_files(seed: int, day: Day) -> dict[str, bytes]:
+    """Return the spend file of each platform that was paid that day, by file name."""
+    rng = stream(seed, "spend", day.day)
+    noise = rng.random((len(CAMPAIGNS), 2))
+    rows: dict[str, list[list[Any]]] = {}
+    date = calendar.date_of(day.day)
+    for number, campaign in enumerate(CAMPAIGNS):
+        if not campaign.platform or not campaign.runs_on(day.day):
+            continue
+        clicks, sends = int(day.clicks[number]), int(day.sends[number])
+        if campaign.channel == "list_email" and not sends:
+            continue
+        for part, share in ((1, 0.6), (2, 0.4)):
+            reported = round(clicks * share * (1.05 + 0.2 * noise[number, 0]))
+            if campaign.channel == "list_email":
+                impressions, cents = round(sends * share), round(sends * share * campaign.cost / 10)
+            elif campaign.channel == "tv":
+                impressions = round((40_000 + 20_000 * noise[number, 1]) * share)
+                cents = round(campaign.cost * 100 * share * (0.8 + 0.4 * noise[number, 1]))
+            else:
+                impressions = round(reported / _CLICK_RATE[campaign.channel]) + 40 + part
+                cents = round(reported * campaign.cost * 100 * (0.85 + 0.3 * noise[number, 1]))
+            cost = f"{cents // 100}.{cents % 100:02d}"
+            rows.setdefault(campaign.platform, []).append(
+                [date.isoformat(), campaign.platform, campaign.code, campaign.name,
+                 f"{campaign.code}_g{part}", impressions, reported, cost, campaign.currency]
+            )  # fmt: skip
+    return {
+        f"spend_{platform}_{date:%Y%m%d}.csv": csv_text(_SPEND, lines).encode()
+        for platform, lines in rows.items()
+    }
+
+
+def app_files(seed: int, people: People, day: Day) -> dict[str, bytes]:
+    """Return the app's files of the day by name; a kind without rows has no file."""
+    stamp = f"{calendar.date_of(day.day):%Y%m%d}"
+    draws = stream(seed, "typing", day.day).integers(0, 100_000, len(day.registrations)).tolist()
+    tables = {
+        "registrations": (
+            _REGISTRATIONS,
+            [_registration(people, r, d) for r, d in zip(day.registrations, draws, strict=True)],
+        ),
+        "products": (_PRODUCTS, _product_rows(people, day)),
+        "consents": (
+            _CONSENTS,
+            [
+                [f"cns_{day.day:04d}{number:05d}", people.app_users[event.person],
+                 people.emails[people.app_address[event.person]][event.person], event.channel,
+                 event.state, calendar.iso_utc(event.at), event.source]
+                for number, event in enumerate(day.consents)
+            ],
+        ),
+    }  # fmt: skip
+    return {
+        f"{name}_{stamp}.csv.gz": gzip_bytes(csv_text(header, rows).encode())
+        for name, (header, rows) in tables.items()
+        if rows
+    }
+
+
+def _registration(people: People, event: Registration, draw: int) -> list[Any]:
+    person = event.person
+    says_tv = event.remembers_tv and draw % 4 > 0
+    missing = draw // 100 % 25
+    email = people.emails[people.app_address[person]][person]
+    source = "" if says_tv else lead_source(event.last_campaign, draw // 7)
+    install = people.installs[person] if event.in_app else ""
+    shows_cookie = event.web_device >= 0 and not people.refuses_analytics[person]
+    return [
+        event.registration_id,
+        people.app_users[person],
+        calendar.iso_utc(event.at),
+        messy_email(email, draw),
+        "" if missing in (0, 1, 2) else people.phones[person],
+        people.first_names[person],
+        people.last_names[person],
+        "" if missing == 3 else people.birth_dates[person].isoformat(),
+        "" if missing == 4 else people.postal_codes[person],
+        people.country(person),
+        source,
+        ("TV ad", "saw your TV ad", "tv ad last night")[draw % 3] if says_tv else "",
+        install,
+        people.cookies[event.web_device][person] if shows_cookie else "",
+    ]
+
+
+def _product_rows(people: People, day: Day) -> list[list[Any]]:
+    booked = calendar.date_of(day.day).isoformat()
+    rows = []
+    for number, entry in enumerate(day.ledger):
+        sign, cents = ("-" if entry.cents < 0 else ""), abs(entry.cents)
+        opening = entry.entry_type == "opening"
+        rows.append(
+            [f"le_{day.day:04d}{number:06d}", entry.entry_type, entry.account_id,
+             people.app_users[entry.person], PRODUCT_LINES[entry.product], entry.bank_id,
+             calendar.iso_utc(entry.at), booked,
+             "" if opening else f"{sign}{cents // 100}.{cents % 100:02d}",
+             "CAD" if people.is_canadian[entry.person] else "USD",
+             calendar.iso_utc(entry.applied_at)]
+        )  # fmt: skip
+    return rows
+
+
+def bank_files(people: People, day: Day) -> dict[str, dict[str, bytes]]:
+    """Return the files of each bank that reported openings, by bank and file name."""
+    stamp = f"{calendar.date_of(day.day):%Y%m%d}"
+    northlake = [o for o in day.openings if o.bank_id == "bank_northlake"]
+    maple = [o for o in day.openings if o.bank_id == "bank_maple"]
+    files: dict[str, dict[str, bytes]] = {}
+    if northlake:
+        text = csv_text(_NORTHLAKE, [_northlake_row(people, o) for o in northlake])
+        files["bank_northlake"] = {f"openings_{stamp}.csv.gz": gzip_bytes(text.encode())}
+    if maple:
+        text = csv_text(_MAPLE, [_maple_row(people, o) for o in maple], delimiter=";")
+        files["bank_maple"] = {f"ouvertures_{stamp}.txt": text.encode("latin-1", "replace")}
+    return files
+
+
+def _bank_email(people: People, opening: BankOpening) -> str:
+    """Return the address that the bank knows: mostly ours, sometimes another or none."""
+    person, variant = opening.person, opening.variant
+    if variant < 60:
+        return ""
+    ours = int(people.app_address[person])
+    address = 1 - ours if variant < 160 and people.has_second_email[person] else ours
+    return messy_email(people.emails[address][person], variant)
+
+
+def _northlake_row(people: People, opening: BankOpening) -> list[Any]:
+    person, balance = opening.person, opening.balance_cents
+    return [
+        opening.reference,
+        _NORTHLAKE_CODES[opening.product],
+        calendar.iso_utc(opening.at),
+        _bank_email(people, opening),
+        people.first_names[person],
+        people.last_names[person].upper()
+        if opening.variant % 9 == 0
+        else people.last_names[person],
+        "" if opening.variant % 31 == 0 else people.birth_dates[person].isoformat(),
+        people.postal_codes[person],
+        opening.token,
+        {"yes": "Y", "no": "N"}.get(opening.existing, ""),
+        f"{balance // 100}.{balance % 100:02d}",
+    ]
+
+
+def _maple_row(people: People, opening: BankOpening) -> list[Any]:
+    person, balance = opening.person, opening.balance_cents
+    day = calendar.date_of((opening.at - calendar.epoch_of(0)) // calendar.DAY_SECONDS)
+    return [
+        opening.reference,
+        _MAPLE_CODES[opening.product],
+        f"{day:%d.%m.%Y}",
+        _bank_email(people, opening),
+        people.first_names[person],
+        people.last_names[person],
+        "" if opening.variant % 31 == 0 else f"{people.birth_dates[person]:%d.%m.%Y}",
+        people.postal_codes[person],
+        opening.token,
+        {"yes": "O", "no": "N"}.get(opening.existing, ""),
+        f"{balance // 100},{balance % 100:02d}",
+    ]
