@@ -128,6 +128,7 @@ class Settings(BaseSettings):
     max_changed_share: float = Field(default=0.20, ge=0, le=1)
     confirm_first_plan: bool = False
     max_refused_share: float = Field(default=0.05, ge=0, le=1)
+    salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
     publish_deadline: str = "06:00"
 
     @field_validator("world")

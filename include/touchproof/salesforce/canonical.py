@@ -80,9 +80,6 @@ def canonical_sql(value: str, field_type: str) -> str:
 def canonical(value: str | None, field_type: str) -> str | None:
     """Return one value's canonical form; for single values, since each call opens a database."""
     with connect_memory() as connection:
-        row = connection.execute(
-            f"select {canonical_sql('v', field_type)} from (select ?::varchar as v)",  # noqa: S608
-            [value],
-        ).fetchone()
-    assert row is not None  # noqa: S101  # a select without a table has one row
-    return None if row[0] is None else str(row[0])
+        sql = f"select {canonical_sql('v', field_type)} from (select ?::varchar as v)"  # noqa: S608
+        ((found,),) = connection.execute(sql, [value]).fetchall()
+    return None if found is None else str(found)

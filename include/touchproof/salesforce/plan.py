@@ -19,6 +19,7 @@ import pyarrow as pa
 from touchproof.errors import CheckFailedError, ConfigurationError
 from touchproof.salesforce.canonical import CLEAR, canonical_sql
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
+from touchproof.salesforce.tables import fetch_row, fetch_table
 from touchproof.warehouse import connect_memory
 
 BOOKKEEPING = frozenset(
@@ -30,6 +31,7 @@ BOOKKEEPING = frozenset(
         "is_creation",
         "person_id",
         "may_market",
+        KEY_FIELD,
     }
 )
 """Columns of a sync model that aren't Salesforce fields."""
@@ -74,6 +76,7 @@ class PlanGroup:
         rows: `record` (what the acknowledged row is found by), `record_key`, `salesforce_id`, then
             one text column a field: NULL leaves it alone, `#N/A` clears it. Sorted by `record`.
         fields: The field columns; none of them is empty in every row.
+        left_empty: Fields that a creation leaves empty where its row says nothing.
     """
 
     object: str
@@ -81,6 +84,7 @@ class PlanGroup:
     kind: Kind
     fields: tuple[str, ...]
     rows: pa.Table
+    left_empty: tuple[str, ...] = ()
 
     @property
     def key_field(self) -> str:
@@ -247,10 +251,8 @@ class _Comparison:
         self._join()
 
     def count(self, table: str, condition: str = "true") -> int:
-        row = self.connection.execute(
-            f"select count(*) from {table} where {condition}"  # noqa: S608
-        ).fetchone()
-        return int(row[0]) if row else 0
+        sql = f"select count(*) from {table} where {condition}"  # noqa: S608
+        return int(fetch_row(self.connection, sql)[0])
 
     def groups(self) -> list[PlanGroup]:
         """Return the object's groups that have rows."""
@@ -274,17 +276,21 @@ class _Comparison:
         paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)
         columns = "".join(
             f", e[{n}] is not null as known_{n}, "
-            f"{canonical_sql(f"(e[{n}] ->> '$')", rule.type)} as value_{n}"
+            + canonical_sql(f"(e[{n}] ->> '$')", rule.type)
+            + f" as value_{n}"
             for n, rule in enumerate(self.rules, start=1)
         )
         self.connection.execute(
             f"""
             create or replace temp table acknowledged_records as
-            select record_key, salesforce_id, coalesce(salesforce_id, record_key) as record{columns}
+            select source_key, salesforce_id, coalesce(salesforce_id, source_key) as record{columns}
             from (
                 select
-                    record_key,
                     salesforce_id,
+                    coalesce(
+                        json_extract_string(fields_json, '$."{KEY_FIELD}"'),
+                        case when salesforce_id is null then record_key end
+                    ) as source_key,
                     json_extract(fields_json, [{paths}]::varchar[]) as e
                 from acknowledged
                 where object = $1
@@ -298,7 +304,7 @@ class _Comparison:
     ) -> None:
         self.connection.register("desired_model", table)
         columns = "".join(
-            f', {canonical_sql(f"m.\"{rule.field}\"::varchar", rule.type)} as "{rule.field}"'
+            ", " + canonical_sql(f'm."{rule.field}"::varchar', rule.type) + f' as "{rule.field}"'
             for rule in rules
         )
         self.connection.execute(
@@ -311,7 +317,7 @@ class _Comparison:
                 m.may_market{columns}
             from desired_model as m
             left join acknowledged_records as k
-                on m.salesforce_id is null and m.record_key = k.record_key
+                on m.salesforce_id is null and m.record_key = k.source_key
             """  # noqa: S608
         )
         self.connection.unregister("desired_model")
@@ -326,25 +332,25 @@ class _Comparison:
             )
 
     def _distinct(self, table: str) -> int:
-        row = self.connection.execute(
-            f"select count(distinct record) from {table}"  # noqa: S608
-        ).fetchone()
-        return int(row[0]) if row else 0
+        sql = f"select count(distinct record) from {table}"  # noqa: S608
+        return int(fetch_row(self.connection, sql)[0])
 
     def _join(self) -> None:
         numbers = range(len(self.models))
-        records = " union ".join(f"select record from desired_{n}" for n in numbers)
-        joins = " ".join(f"left join desired_{n} using (record)" for n in numbers)
+        records = " union ".join(f"select record from desired_{n}" for n in numbers)  # noqa: S608
+        joins = " ".join(
+            f"left join desired_{n} on everything.record = desired_{n}.record" for n in numbers
+        )
         first = {
             column: ", ".join(f"desired_{n}.{column}" for n in numbers)
             for column in ("salesforce_id", "record_key", "may_market")
         }
         # One model's `false` outweighs another's `true`: consent is never averaged.
-        may_market = f"list_bool_and(list_filter([{first['may_market']}], x -> x is not null))"
+        may_market = f"list_bool_and([{first['may_market']}])"  # ignores nulls
         unknown = "false" if self.is_gated else "true"
         source = {model: number for number, model in enumerate(self.models)}
         sent = "".join(
-            f', {_sent(rule, n, f"desired_{source[rule.sync_model]}")} as "{rule.field}"'
+            ", " + _sent(rule, n, f"desired_{source[rule.sync_model]}") + f' as "{rule.field}"'
             for n, rule in enumerate(self.rules, start=1)
         )
         self.connection.execute(
@@ -352,17 +358,16 @@ class _Comparison:
             create or replace temp table compared as
             with joined as (
                 select
-                    record,
+                    everything.record,
                     coalesce({first["salesforce_id"]}, a.salesforce_id) as salesforce_id,
-                    coalesce({first["record_key"]}, a.record_key) as record_key,
-                    {may_market} as may_market,
-                    a.record is null as is_unknown{sent}
+                    coalesce({first["record_key"]}, a.source_key) as record_key,
+                    {may_market} as may_market{sent}
                 from ({records}) as everything
                 {joins}
-                left join acknowledged_records as a using (record)
+                left join acknowledged_records as a on everything.record = a.record
             )
             select
-                * exclude (may_market, is_unknown),
+                * exclude (may_market),
                 salesforce_id is null as is_new,
                 coalesce(may_market, not (salesforce_id is null) and {unknown}) as is_allowed
             from joined
@@ -376,18 +381,21 @@ class _Comparison:
             return None
         where = f"{condition} and {_any_sent(fields)}"
         counts = ", ".join(f'count("{field}")' for field in fields)
-        row = self.connection.execute(
-            f"select {counts} from compared where {where}"  # noqa: S608
-        ).fetchone()
-        used = [f for f, count in zip(fields, row or (), strict=True) if count]
+        sql = f"select {counts} from compared where {where}"  # noqa: S608
+        found = fetch_row(self.connection, sql)
+        used = [field for field, count in zip(fields, found, strict=True) if count]
         if not used:
             return None
         columns = ", ".join(f'"{field}"' for field in used)
-        rows = self.connection.execute(
+        rows = fetch_table(
+            self.connection,
             f"select record, record_key, salesforce_id, {columns} from compared "  # noqa: S608
-            f"where {where} order by record"
-        ).to_arrow_table()
-        return PlanGroup(self.object, operation, kind, tuple(used), rows)
+            f"where {where} order by record",
+        )
+        # Salesforce sets an unnamed checkbox by itself, so nothing is known about it then.
+        texts = [rule.field for rule in self.rules if rule.type != "boolean"]
+        left_empty = tuple(texts) if kind == "creation" else ()
+        return PlanGroup(self.object, operation, kind, tuple(used), rows, left_empty)
 
 
 def _any_sent(fields: Sequence[str]) -> str:
@@ -424,13 +432,13 @@ def _hash(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) ->
             continue
         connection.register("hashed", group.rows)
         cells = ", ".join(f'"{name}"' for name in ("record", *group.fields))
-        row = connection.execute(
+        (digest,) = fetch_row(
+            connection,
             f"select bit_xor(md5_number(to_json([{cells}])::varchar))::varchar "  # noqa: S608
-            "from hashed"
-        ).fetchone()
+            "from hashed",
+        )
         connection.unregister("hashed")
-        digest = str(row[0]) if row else ""
-        content.append((group.name, list(group.fields), group.rows.num_rows, digest))
+        content.append((group.name, list(group.fields), group.rows.num_rows, str(digest)))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 

@@ -79,8 +79,15 @@ def read_field_rules(seed: pa.Table) -> tuple[FieldRule, ...]:
 
 
 def written_fields(rules: Sequence[FieldRule], object_name: str) -> tuple[FieldRule, ...]:
-    """Return the fields of one object that we may write at all, in a fixed order."""
-    return tuple(rule for rule in rules if rule.object == object_name and rule.owner != "crm")
+    """Return the fields of one object that we may write, in a fixed order.
+
+    The external id isn't among them: it is the key of a creation, never a value of its own.
+    """
+    return tuple(
+        rule
+        for rule in rules
+        if rule.object == object_name and rule.owner != "crm" and rule.field != KEY_FIELD
+    )
 
 
 def _require(holds: bool, what: str, name: str) -> None:

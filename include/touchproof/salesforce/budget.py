@@ -1,0 +1,121 @@
+"""The budget: what a push will cost, before its first call, and how long to wait for a job.
+
+Belongs here: counting jobs, batches and calls of a plan, what Marketo Engage will pull again
+because of it, whether the allowance has room, and the waits between polls. Doesn't belong here:
+asking Salesforce (client.py), sending (perform.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from touchproof.salesforce.answers import LimitUsage
+from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
+from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.wire import job_chunks
+
+BATCH_ROWS = 10_000
+"""Rows that Salesforce puts into one internal batch of a Bulk 2.0 job."""
+
+MARKETO_OBJECTS = frozenset({"Lead", "Contact", "Campaign", "CampaignMember", "Opportunity"})
+MARKETO_RECORDS_PER_CALL = 200
+MARKETO_RECORDS_PER_HOUR = 10_000  # a community figure, per object
+_EXPECTED_POLLS = 4
+_RESULT_FILES = 3
+
+
+@dataclass(frozen=True)
+class PollPolicy:
+    """Say how long to wait between looks at a job: growing, jittered, in seconds.
+
+    Args:
+        first_seconds: First wait of a small job.
+        rows_per_second: Adds a second to the first wait for as many rows.
+        growth: Factor from one wait to the next.
+        longest_seconds: No single wait is longer.
+        give_up_seconds: After so much waiting the job is left to the next run.
+    """
+
+    first_seconds: float = 1.0
+    rows_per_second: int = 2_000
+    growth: float = 2.0
+    longest_seconds: float = 120.0
+    give_up_seconds: float = 2 * 3600.0
+
+    def waits(self, rows: int) -> Iterator[float]:
+        """Yield the waits of a job of so many rows, until it is time to give up."""
+        wait = min(self.first_seconds + rows / self.rows_per_second, self.longest_seconds)
+        waited = 0.0
+        while waited < self.give_up_seconds:
+            yield wait
+            waited += wait
+            wait = min(wait * self.growth, self.longest_seconds)
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """Say what a plan costs; calls count the create, upload, close, polls and result files.
+
+    `marketo_calls` and `marketo_delay_hours` are what Marketo Engage spends, and how much later it
+    sees a new lead, because it pulls every touched record again.
+    """
+
+    rows: int = 0
+    fields: int = 0
+    jobs: int = 0
+    batches: int = 0
+    calls: int = 0
+    marketo_calls: int = 0
+    marketo_delay_hours: float = 0.0
+
+
+def is_small(content: bytes) -> bool:
+    """Tell whether a job's CSV fits into the one call that creates, uploads and closes it."""
+    return (
+        len(content) <= MULTIPART_MAX_CHARACTERS
+        or len(content.decode()) <= MULTIPART_MAX_CHARACTERS
+    )
+
+
+def estimate_cost(groups: Sequence[PlanGroup]) -> CostEstimate:
+    """Count what it takes to send these groups, by their real encoded bytes."""
+    jobs = batches = calls = 0
+    for group in groups:
+        for chunk in job_chunks(group):
+            jobs += 1
+            batches += math.ceil(chunk.rows.num_rows / BATCH_ROWS)
+            calls += (1 if is_small(chunk.content) else 3) + _EXPECTED_POLLS + _RESULT_FILES
+    touched = _records_by_object(group for group in groups if group.object in MARKETO_OBJECTS)
+    return CostEstimate(
+        rows=sum(group.rows.num_rows for group in groups),
+        fields=sum(_cells(group) for group in groups),
+        jobs=jobs,
+        batches=batches,
+        calls=calls,
+        marketo_calls=sum(math.ceil(rows / MARKETO_RECORDS_PER_CALL) for rows in touched),
+        marketo_delay_hours=round(max(touched, default=0) / MARKETO_RECORDS_PER_HOUR, 2),
+    )
+
+
+def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
+    """Tell whether so many calls leave the reserve of other systems untouched.
+
+    Args:
+        usage: The org's allowance as it stands.
+        calls: What we'd spend.
+        reserve_share: Share of the whole allowance that isn't ours to spend.
+    """
+    return usage.remaining - calls >= usage.max * reserve_share
+
+
+def _cells(group: PlanGroup) -> int:
+    return sum(len(column) - column.null_count for column in map(group.rows.column, group.fields))
+
+
+def _records_by_object(groups: Iterable[PlanGroup]) -> list[int]:
+    records: dict[str, set[str | None]] = {}
+    for group in groups:
+        records.setdefault(group.object, set()).update(group.rows.column("record").to_pylist())
+    return [len(found) for found in records.values()]

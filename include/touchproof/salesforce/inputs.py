@@ -1,0 +1,64 @@
+"""What a push reads: the sync part of a committed handoff.
+
+Belongs here: opening those files, once, as Arrow tables. Doesn't belong here: anything else that
+could be read; the push never opens the warehouse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from touchproof.errors import BadInputError
+from touchproof.handoff import committed_handoff
+from touchproof.salesforce.observe import OBSERVED_COLUMNS
+from touchproof.salesforce.rules import FieldRule, read_field_rules
+from touchproof.settings import Settings
+
+OBSERVED_MODEL = "sync_salesforce_observed"
+RULES_SEED = "salesforce_fields"
+
+_NOTHING_OBSERVED = pa.schema([(name, pa.string()) for name in OBSERVED_COLUMNS[:-1]]).append(
+    pa.field("extracted_at", pa.timestamp("us"))
+)
+
+
+@dataclass(frozen=True)
+class PushInputs:
+    """Hold one committed night's wishes, observations and field rules."""
+
+    night: date
+    desired: Mapping[str, pa.Table]
+    observed: pa.Table
+    rules: tuple[FieldRule, ...]
+
+
+def read_inputs(settings: Settings) -> PushInputs:
+    """Read the newest committed handoff.
+
+    Raises:
+        BadInputError: If no night was published yet.
+    """
+    handoff = committed_handoff(settings)
+    if handoff is None:
+        raise BadInputError(
+            "Nothing has been published yet", where="handoff", todo="Run a night first."
+        )
+    # One file a read: pyarrow would take the folder names of a path for partition columns.
+    tables = {
+        path.stem: pq.ParquetFile(path).read()
+        for path in sorted(handoff.path.glob("sync/*.parquet"))
+    }
+    seed = tables.pop(RULES_SEED, None)
+    if seed is None:
+        raise BadInputError(
+            "The handoff has no field rules",
+            where=f"night {handoff.night.isoformat()}, {RULES_SEED}",
+            todo="Publish the night again.",
+        )
+    observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
+    return PushInputs(handoff.night, tables, observed, read_field_rules(seed))

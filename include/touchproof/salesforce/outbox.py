@@ -1,0 +1,326 @@
+"""The outbox: what is to be sent stands in the ledger before the first call, and how it ended.
+
+Belongs here: the ledger's tables `push_jobs` and `outbox`, and the transaction in which a job's
+results become acknowledged values and dead letters. Doesn't belong here: any call (perform.py),
+what follows from an unfinished job (resume.py).
+
+A job goes `planned` -> `created` (its id is known) -> `submitted` (Salesforce has the rows) ->
+`done`, or `discarded` if its rows never reached Salesforce; the next plan has them again, since
+nothing was acknowledged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import bindparam, func, select, update
+
+from touchproof.clock import Clock
+from touchproof.ledger import schema
+from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
+from touchproof.ledger.store import Ledger, arrow_table
+from touchproof.salesforce.canonical import CLEAR
+from touchproof.salesforce.dead_letters import Refusal, note_refusals
+from touchproof.salesforce.error_actions import UNPROCESSED, error_action
+from touchproof.salesforce.observe import Observation
+from touchproof.salesforce.rules import KEY_FIELD
+from touchproof.salesforce.wire import Chunk
+
+PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
+DONE, DISCARDED = "done", "discarded"
+
+_TEXT_COLUMNS = ("object", "record_key", "salesforce_id", "fields_json")
+_ACKNOWLEDGED = pa.schema([(name, pa.string()) for name in _TEXT_COLUMNS]).append(
+    pa.field("acknowledged_at", pa.timestamp("us", tz="UTC"))
+)
+
+
+@dataclass(frozen=True)
+class OutboxJob:
+    """Describe one job as the ledger has it; `planned_at` is the time its values count from."""
+
+    id: int
+    night: date
+    object: str
+    operation: str
+    state: str
+    rows: int
+    planned_at: datetime
+    salesforce_job_id: str | None = None
+
+    @property
+    def key_field(self) -> str:
+        return "Id" if self.operation == "update" else KEY_FIELD
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """Hold one record of a job; `record` is the value of the job's key field.
+
+    `fields` has what the row sends (None clears) and, for a creation, what it leaves empty (None).
+    """
+
+    id: int
+    record: str
+    salesforce_id: str | None
+    fields: FieldValues
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """Hold how each row of a job ended; every row is in exactly one part.
+
+    Args:
+        written: Rows that Salesforce confirmed, with the record's Id.
+        refused: Rows that it refused, never came to, or doesn't account for.
+    """
+
+    written: tuple[tuple[OutboxRow, str], ...]
+    refused: tuple[tuple[OutboxRow, Refusal], ...]
+
+
+class Outbox:
+    """Write and settle the outbox of one org.
+
+    Args:
+        ledger: The world's ledger.
+        org_id: The org.
+        clock: Tells when a state changed.
+        not_before: Moment of the newest observation. What we send is newer than what we read,
+            even where the clocks of two tasks disagree.
+    """
+
+    def __init__(
+        self, ledger: Ledger, org_id: str, clock: Clock, not_before: datetime | None = None
+    ) -> None:
+        self.ledger = ledger
+        self.org_id = org_id
+        self._clock = clock
+        self._not_before = not_before
+
+    def acknowledged(self) -> pa.Table:
+        """Return every acknowledged record, with the time from which its values count."""
+        table = schema.acknowledged
+        columns = [table.c[name] for name in _ACKNOWLEDGED.names]
+        with self.ledger.reading() as connection:
+            rows = connection.execute(select(*columns).where(table.c.org_id == self.org_id)).all()
+        return arrow_table(rows, _ACKNOWLEDGED)
+
+    def first_push_night(self) -> date | None:
+        """Return the night of the first job for this org, or None before it."""
+        table = schema.push_jobs
+        query = select(func.min(table.c.night)).where(table.c.org_id == self.org_id)
+        with self.ledger.reading() as connection:
+            first: date | None = connection.scalar(query)
+        return first
+
+    def acknowledge_observation(self, observation: Observation, *, is_baseline: bool) -> None:
+        """Acknowledge what the extract read, each record as of its extraction."""
+        by_moment: dict[datetime, list[AcknowledgedRow]] = {}
+        for row in observation.rows.to_pylist():
+            by_moment.setdefault(row["extracted_at"], []).append(
+                AcknowledgedRow(
+                    object=row["object"],
+                    record_key=row["salesforce_id"],
+                    salesforce_id=row["salesforce_id"],
+                    fields=json.loads(row["fields_json"]),
+                    origin="baseline" if is_baseline and not row["is_known"] else "read",
+                )
+            )
+        with self.ledger.transaction() as connection:
+            for moment, rows in sorted(by_moment.items()):
+                self.ledger.acknowledge(self.org_id, rows, at=moment, connection=connection)
+
+    def plan(self, chunk: Chunk, *, night: date, lane: str) -> OutboxJob:
+        """Write one job and its rows, before anything of it is sent."""
+        now = self._now()
+        group = chunk.group
+        key_field = None if group.operation == "update" else group.key_field
+        common = {
+            "org_id": self.org_id,
+            "lane": lane,
+            "night": night,
+            "object": group.object,
+            "operation": group.operation,
+            "state": PLANNED,
+            "planned_at": now,
+            "changed_at": now,
+        }
+        job = {
+            **common,
+            "external_id_field": key_field,
+            "rows": chunk.rows.num_rows,
+            "content_sha256": hashlib.sha256(chunk.content).hexdigest(),
+        }
+        with self.ledger.transaction() as connection:
+            inserted = connection.execute(schema.push_jobs.insert(), job)
+            assert inserted.inserted_primary_key is not None  # noqa: S101  one row was inserted
+            job_id = int(inserted.inserted_primary_key[0])
+            rows = [
+                {
+                    **common,
+                    "push_job_id": job_id,
+                    "record_key": row["record"],
+                    "salesforce_id": row["salesforce_id"],
+                    "fields_json": canonical_json(_acknowledgeable(row, chunk)),
+                }
+                for row in chunk.rows.to_pylist()
+            ]
+            connection.execute(schema.outbox.insert(), rows)
+        return OutboxJob(job_id, night, group.object, group.operation, PLANNED, len(rows), now)
+
+    def mark(self, job: OutboxJob, state: str, salesforce_job_id: str) -> OutboxJob:
+        """Note that Salesforce knows the job, or has its rows."""
+        table = schema.push_jobs
+        query = update(table).where(table.c.id == job.id)
+        values = {"state": state, "salesforce_job_id": salesforce_job_id, "changed_at": self._now()}
+        with self.ledger.transaction() as connection:
+            connection.execute(query.values(**values))
+        return replace(job, state=state, salesforce_job_id=salesforce_job_id)
+
+    def settle(self, job: OutboxJob, outcome: JobOutcome, *, night: date, calls: int) -> None:
+        """Finish a job: acknowledge what was written, name what was refused; all or nothing.
+
+        Args:
+            job: The job, with its Salesforce id.
+            outcome: How each of its rows ended.
+            night: The night in which the refusals are seen.
+            calls: Requests that this run spent on the job.
+        """
+        now = self._now()
+        refusals = [refusal for _, refusal in outcome.refused]
+        unprocessed = sum(refusal.code == UNPROCESSED for refusal in refusals)
+        with self.ledger.transaction() as connection:
+            self.ledger.acknowledge(
+                self.org_id,
+                [_confirmed(job, row, record_id) for row, record_id in outcome.written],
+                at=job.planned_at,
+                connection=connection,
+            )
+            note_refusals(connection, self.org_id, refusals, night)
+            self._finish_rows(connection, job, DONE, now)
+            if outcome.refused:
+                query = update(schema.outbox).where(schema.outbox.c.id == bindparam("row_id"))
+                connection.execute(
+                    query.values(state="refused", code=bindparam("c"), message=bindparam("m")),
+                    [
+                        {
+                            "row_id": row.id,
+                            "c": refusal.code,
+                            "m": error_action(refusal.code).reason,
+                        }
+                        for row, refusal in outcome.refused
+                    ],
+                )
+            self._finish_job(
+                connection,
+                job,
+                DONE,
+                now,
+                rows_done=len(outcome.written),
+                rows_refused=len(refusals) - unprocessed,
+                rows_unprocessed=unprocessed,
+                calls=schema.push_jobs.c.calls + calls,
+            )
+
+    def discard(self, job: OutboxJob, message: str) -> None:
+        """Give a job up whose rows never counted; the next plan has them again."""
+        now = self._now()
+        with self.ledger.transaction() as connection:
+            self._finish_rows(connection, job, DISCARDED, now)
+            self._finish_job(connection, job, DISCARDED, now, message=message)
+
+    def unfinished(self) -> list[OutboxJob]:
+        """Return the jobs that a killed run left, oldest first."""
+        table = schema.push_jobs
+        query = select(table).where(table.c.org_id == self.org_id, table.c.finished_at.is_(None))
+        with self.ledger.reading() as connection:
+            found = connection.execute(query.order_by(table.c.id)).all()
+        return [
+            OutboxJob(
+                row.id,
+                row.night,
+                row.object,
+                row.operation,
+                row.state,
+                row.rows,
+                row.planned_at,
+                row.salesforce_job_id,
+            )
+            for row in found
+        ]
+
+    def rows(self, job: OutboxJob) -> list[OutboxRow]:
+        """Return a job's rows in the order in which they were sent."""
+        table = schema.outbox
+        query = select(table).where(table.c.push_job_id == job.id).order_by(table.c.id)
+        with self.ledger.reading() as connection:
+            found = connection.execute(query).all()
+        return [
+            OutboxRow(row.id, row.record_key, row.salesforce_id, json.loads(row.fields_json))
+            for row in found
+        ]
+
+    def known_job_ids(self) -> set[str]:
+        """Return every Salesforce job id that the ledger has."""
+        table = schema.push_jobs
+        query = select(table.c.salesforce_job_id).where(table.c.salesforce_job_id.is_not(None))
+        with self.ledger.reading() as connection:
+            found: list[str] = list(connection.scalars(query))
+        return set(found)
+
+    def _now(self) -> datetime:
+        now = self._clock()
+        if self._not_before is not None and now <= self._not_before:
+            return self._not_before
+        return now
+
+    def _finish_rows(self, connection: Any, job: OutboxJob, state: str, now: datetime) -> None:
+        table = schema.outbox
+        query = update(table).where(table.c.push_job_id == job.id)
+        connection.execute(
+            query.values(
+                state=state, changed_at=now, finished_at=now, attempts=table.c.attempts + 1
+            )
+        )
+
+    def _finish_job(
+        self, connection: Any, job: OutboxJob, state: str, now: datetime, **values: Any
+    ) -> None:
+        table = schema.push_jobs
+        query = update(table).where(table.c.id == job.id)
+        connection.execute(query.values(state=state, changed_at=now, finished_at=now, **values))
+
+
+def refused_records(outcomes: Iterable[JobOutcome]) -> list[Refusal]:
+    """Return every refusal of some jobs."""
+    return [refusal for outcome in outcomes for _, refusal in outcome.refused]
+
+
+def _acknowledgeable(row: dict[str, Any], chunk: Chunk) -> FieldValues:
+    """Return the values that a success of this row confirms; None means empty."""
+    fields: dict[str, str | None] = dict.fromkeys(chunk.group.left_empty)
+    for field in chunk.group.fields:
+        value = row[field]
+        if value is not None:
+            fields[field] = None if value == CLEAR else str(value)
+    return fields
+
+
+def _confirmed(job: OutboxJob, row: OutboxRow, record_id: str) -> AcknowledgedRow:
+    # The record's own key goes along, so that a later row finds it by either name.
+    key = {} if job.operation == "update" else {KEY_FIELD: row.record}
+    return AcknowledgedRow(
+        object=job.object,
+        record_key=record_id,
+        salesforce_id=record_id,
+        fields={**row.fields, **key},
+        origin="pushed",
+        job_id=job.salesforce_job_id,
+    )

@@ -1,0 +1,170 @@
+"""Performing: one planned job to Salesforce and its results back into the ledger.
+
+Belongs here: the order of calls and durable states of a job, waiting for it, reading its result
+files and matching them by key. Doesn't belong here: what to send (plan.py), the ledger's tables
+(outbox.py), jobs of a killed run (resume.py).
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+
+from touchproof.errors import SalesforceError
+from touchproof.salesforce.answers import Job, SalesforceCallError, parse_row_error
+from touchproof.salesforce.budget import PollPolicy, is_small
+from touchproof.salesforce.client import Client, ResultKind
+from touchproof.salesforce.dead_letters import Refusal
+from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
+from touchproof.salesforce.outbox import (
+    CREATED,
+    SUBMITTED,
+    JobOutcome,
+    Outbox,
+    OutboxJob,
+    OutboxRow,
+)
+from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.wire import Chunk, job_chunks
+
+logger = logging.getLogger(__name__)
+
+_JITTER_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Hold how to wait: the pauses, and the sleep and the randomness that are passed in."""
+
+    sleep: Callable[[float], None]
+    jitter: Callable[[], float]
+    policy: PollPolicy = field(default_factory=PollPolicy)
+
+    def pauses(self, rows: int) -> Iterator[float]:
+        """Yield the waits of a job, each up to a fifth shorter, so that clients spread out."""
+        for wait in self.policy.waits(rows):
+            yield wait * (1 - _JITTER_SHARE * self.jitter())
+
+
+@dataclass(frozen=True)
+class GroupResult:
+    """Say how one group of a plan went."""
+
+    group: PlanGroup
+    outcomes: tuple[JobOutcome, ...]
+    calls: int
+
+    @property
+    def pushed(self) -> int:
+        return sum(len(outcome.written) for outcome in self.outcomes)
+
+    @property
+    def refused(self) -> int:
+        return sum(len(outcome.refused) for outcome in self.outcomes)
+
+
+def perform_group(
+    group: PlanGroup, client: Client, outbox: Outbox, waiting: Waiting, *, night: date, lane: str
+) -> GroupResult:
+    """Send one group, job by job, each settled before the next is planned.
+
+    Raises:
+        SalesforceError: If Salesforce refuses or doesn't answer a call; the ledger then has what
+            the next run needs to go on.
+    """
+    outcomes = []
+    before = client.counter.push_calls
+    for chunk in job_chunks(group):
+        spent = client.counter.push_calls
+        planned = outbox.plan(chunk, night=night, lane=lane)
+        submitted = _submit(planned, chunk, client, outbox)
+        finished = wait_for(submitted, client, waiting)
+        outcome = collect(submitted, finished, client, outbox)
+        calls = client.counter.push_calls - spent
+        outbox.settle(submitted, outcome, night=night, calls=calls)
+        outcomes.append(outcome)
+        logger.info(
+            "job %s (%s): %s written, %s refused, %s calls",
+            submitted.salesforce_job_id,
+            group.name,
+            len(outcome.written),
+            len(outcome.refused),
+            calls,
+        )
+    return GroupResult(group, tuple(outcomes), client.counter.push_calls - before)
+
+
+def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
+    """Look at a submitted job until it has ended; a look that fails changes nothing.
+
+    Raises:
+        SalesforceError: If it hasn't ended after the policy's longest wait.
+        SalesforceCallError: If Salesforce refuses to show it.
+    """
+    job_id = _salesforce_id(job)
+    for pause in waiting.pauses(job.rows):
+        waiting.sleep(pause)
+        try:
+            seen = client.get_job(job_id)
+        except SalesforceCallError as error:
+            if not error.is_transient:
+                raise
+            logger.warning("job %s: %s; looking again later", job_id, error.code)
+            continue
+        if seen.is_terminal:
+            return seen
+    raise SalesforceError(
+        "A job hasn't ended in time",
+        where=f"job {job_id}",
+        todo="Push again later: the job is picked up where it stands.",
+    )
+
+
+def collect(job: OutboxJob, finished: Job, client: Client, outbox: Outbox) -> JobOutcome:
+    """Read the result files of an ended job and account for every row.
+
+    The files are read in the order of their use, and only until every row has been found: a job
+    without refusals costs one call. Rows are matched by key, since files keep no order.
+    """
+    open_rows = {row.record: row for row in outbox.rows(job)}
+    written: list[tuple[OutboxRow, str]] = []
+    refused: list[tuple[OutboxRow, Refusal]] = []
+    for result in client.results(finished.id, "successfulResults"):
+        row = open_rows.pop(result.get(job.key_field, ""), None)
+        if row is not None:
+            written.append((row, result["sf__Id"]))
+    unwritten: tuple[ResultKind, ...] = ("failedResults", "unprocessedrecords")
+    for kind in unwritten:
+        for result in client.results(finished.id, kind) if open_rows else ():
+            row = open_rows.pop(result.get(job.key_field, ""), None)
+            if row is not None:
+                error = parse_row_error(result.get("sf__Error", ""))
+                code = error.code if kind == "failedResults" else UNPROCESSED
+                refused.append((row, _refusal(job, row, code, error.fields)))
+    refused += [(row, _refusal(job, row, UNACCOUNTED)) for row in open_rows.values()]
+    return JobOutcome(tuple(written), tuple(refused))
+
+
+def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> OutboxJob:
+    """Hand a job's rows to Salesforce; each answer is durable before the next request."""
+    external_id = None if job.operation == "update" else job.key_field
+    if is_small(chunk.content):
+        made = client.create_job_multipart(job.object, job.operation, external_id, chunk.content)
+        return outbox.mark(job, SUBMITTED, made.id)
+    made = client.create_job(job.object, job.operation, external_id)
+    created = outbox.mark(job, CREATED, made.id)
+    client.upload(made, io.BytesIO(chunk.content))
+    client.close_job(made.id)
+    return outbox.mark(created, SUBMITTED, made.id)
+
+
+def _refusal(job: OutboxJob, row: OutboxRow, code: str, fields: tuple[str, ...] = ()) -> Refusal:
+    return Refusal(job.object, row.record, row.salesforce_id, code, fields)
+
+
+def _salesforce_id(job: OutboxJob) -> str:
+    assert job.salesforce_job_id is not None  # noqa: S101  submitted jobs have one
+    return job.salesforce_job_id

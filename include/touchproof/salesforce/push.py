@@ -1,0 +1,362 @@
+"""The push: from a committed handoff to the CRM, and a report that tells the truth.
+
+Belongs here: the order of a push (settle what a killed run left, acknowledge what was read, plan,
+budget, perform, report) and the commands about dead letters. Doesn't belong here: each of those
+steps; the new leads' lane, which comes with its own reader of landing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlalchemy import select
+
+from touchproof.clock import Clock
+from touchproof.errors import BadInputError, SalesforceError
+from touchproof.ledger import schema
+from touchproof.ledger.store import Ledger
+from touchproof.salesforce.answers import LimitUsage
+from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
+from touchproof.salesforce.client import Client, connection_from_settings
+from touchproof.salesforce.dead_letters import (
+    OPEN,
+    DeadLetter,
+    list_dead_letters,
+    resolve_all_but,
+)
+from touchproof.salesforce.inputs import PushInputs, read_inputs
+from touchproof.salesforce.observe import (
+    Observation,
+    compare_observed,
+    newest_extraction,
+    overlay,
+)
+from touchproof.salesforce.outbox import Outbox, refused_records
+from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
+from touchproof.salesforce.plan import PlanGroup, PlanLimits, PushPlan, plan_push
+from touchproof.salesforce.report import (
+    GroupReport,
+    PushFailedError,
+    PushReport,
+    refused_rows,
+    require_good,
+)
+from touchproof.salesforce.resume import Resumed, resume
+from touchproof.settings import Settings
+
+__all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"]
+
+logger = logging.getLogger(__name__)
+
+NIGHTLY, NEW_LEADS = "nightly", "new-leads"
+_ALLOWANCE = "DailyApiRequests"
+_UNKNOWN_ORG = "unknown"
+
+
+def run_push(
+    settings: Settings,
+    night: date,
+    clock: Clock,
+    *,
+    lane: str = NIGHTLY,
+    dry_run: bool = False,
+    baseline: bool = False,
+    confirm: str | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+    client: Client | None = None,
+) -> PushReport:
+    """Plan a push from the newest committed handoff and perform it.
+
+    Args:
+        settings: The world's settings.
+        night: The night that the push belongs to in the ledger and the report.
+        clock: Tells when ledger states change.
+        lane: `nightly`.
+        dry_run: Plan only: no call, no change of the ledger.
+        baseline: Only acknowledge what the extract read; nothing is planned or sent.
+        confirm: Hash of a plan that was looked at and may exceed `max_changed_share`.
+        sleep: Waits between polls; seconds.
+        jitter: Returns a number in [0, 1); spreads the waits.
+        client: Client of the org; made from the settings by default.
+
+    Returns:
+        The report; its status is `waiting` if something waits to be confirmed or for allowance.
+
+    Raises:
+        BadInputError: For an unknown lane, or before anything was published.
+        PushFailedError: If too much was refused, after everything was recorded.
+        SalesforceError: If Salesforce doesn't answer; the next push goes on from there.
+    """
+    _require_lane(lane)
+    inputs = read_inputs(settings)
+    ledger = Ledger.of(settings)
+    push = _Push(settings, inputs, ledger, clock, night, confirm)
+    if dry_run:
+        return push.plan_only()
+    with _only_push(settings.paths.ledger.with_name(f"push-{lane}.lock")):
+        connected = client or Client(
+            connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
+        )
+        report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
+    require_good(report, settings.max_refused_share)
+    return report
+
+
+def dead_letters(settings: Settings, state: str | None = OPEN) -> list[DeadLetter]:
+    """Return the records that Salesforce refused, open ones by default, all for state None."""
+    ledger = Ledger.of(settings)
+    return list_dead_letters(ledger, _known_org(ledger), state)
+
+
+def replay(
+    settings: Settings,
+    night: date,
+    clock: Clock,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+    client: Client | None = None,
+) -> PushReport:
+    """Push only the records with an open dead letter, now; arguments as for `run_push`.
+
+    What doesn't differ any more isn't sent, and its dead letter is resolved.
+    """
+    ledger = Ledger.of(settings)
+    letters = list_dead_letters(ledger, _known_org(ledger))
+    only = frozenset((letter.object, letter.record_key) for letter in letters)
+    push = _Push(settings, read_inputs(settings), ledger, clock, night, None, only)
+    with _only_push(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
+        connected = client or Client(
+            connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
+        )
+        report = push.perform(connected, Waiting(sleep, jitter))
+    require_good(report, settings.max_refused_share)
+    return report
+
+
+@dataclass(frozen=True)
+class _Push:
+    """Hold what one push works with; `only` limits it to some (object, record)."""
+
+    settings: Settings
+    inputs: PushInputs
+    ledger: Ledger
+    clock: Clock
+    night: date
+    confirm: str | None
+    only: frozenset[tuple[str, str]] | None = None
+
+    def plan_only(self) -> PushReport:
+        """Plan on the ledger and the handoff alone, without a call."""
+        org_id = _known_org(self.ledger)
+        outbox = Outbox(self.ledger, org_id, self.clock)
+        acknowledged = outbox.acknowledged()
+        observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
+        plan = self._plan(overlay(acknowledged, observation), outbox.first_push_night())
+        letters = len(list_dead_letters(self.ledger, org_id))
+        report = self._report(plan, observation, (), letters, plan.waiting_reason)
+        return replace(report, is_dry_run=True, estimate=estimate_cost(plan.groups))
+
+    def perform(
+        self, client: Client, waiting: Waiting, *, is_baseline_only: bool = False
+    ) -> PushReport:
+        """Push, and count the calls of `client` from here on."""
+        org_id = client.org_id
+        self.ledger.require_org(org_id)
+        newest = newest_extraction(self.inputs.observed)
+        not_before = newest + timedelta(microseconds=1) if newest else None
+        outbox = Outbox(self.ledger, org_id, self.clock, not_before)
+        resumed = resume(client, outbox, waiting, night=self.night)
+        observation = self._observe(outbox)
+        if is_baseline_only:
+            letters = len(list_dead_letters(self.ledger, org_id))
+            report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
+            return _with_calls(report, client, client.counter.last_limit)
+        plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
+        usage = client.limits().get(_ALLOWANCE)
+        estimate = estimate_cost(plan.sendable)
+        sendable, reason = self._afford(plan, estimate, usage)
+        results = [
+            perform_group(group, client, outbox, waiting, night=self.night, lane=NIGHTLY)
+            for group in sendable
+        ]
+        letters = self._close_dead_letters(org_id, plan, results, resumed)
+        report = self._report(plan, observation, results, letters, reason, resumed)
+        return replace(
+            _with_calls(report, client, client.counter.last_limit or usage), estimate=estimate
+        )
+
+    def _observe(self, outbox: Outbox) -> Observation:
+        acknowledged = outbox.acknowledged()
+        observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
+        if observation.rows.num_rows:
+            is_baseline = acknowledged.num_rows == 0
+            outbox.acknowledge_observation(observation, is_baseline=is_baseline)
+        return observation
+
+    def _plan(self, acknowledged: pa.Table, first_push_night: date | None) -> PushPlan:
+        is_first = first_push_night is None or first_push_night >= self.night
+        is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
+        limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
+        plan = plan_push(self.inputs.desired, acknowledged, self.inputs.rules, limits)
+        if self.only is None:
+            return plan
+        groups = (_restricted(group, self.only) for group in plan.groups)
+        return replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
+
+    def _afford(
+        self, plan: PushPlan, estimate: CostEstimate, usage: LimitUsage | None
+    ) -> tuple[tuple[PlanGroup, ...], str | None]:
+        """Return what may go now and why the rest doesn't; consent goes in any case."""
+        share = self.settings.salesforce_reserve_share
+        if usage is None or has_room(usage, estimate.calls, share):
+            return plan.sendable, plan.waiting_reason
+        consent = tuple(group for group in plan.groups if group.kind == "consent")
+        if len(consent) == len(plan.sendable):
+            return consent, plan.waiting_reason
+        reason = (
+            f"The plan needs about {estimate.calls} calls, {usage.remaining} of {usage.max} are "
+            f"left and {share:.0%} are reserved for other systems. It goes with a later push."
+        )
+        return consent, reason
+
+    def _close_dead_letters(
+        self, org_id: str, plan: PushPlan, results: Sequence[GroupResult], resumed: Resumed
+    ) -> int:
+        """Resolve the dead letters of what went through or needs nothing; count the others."""
+        refusals = refused_records([o for result in results for o in result.outcomes])
+        still = {(refusal.object, refusal.record) for refusal in refusals}
+        sent = {result.group.name for result in results}
+        for group in plan.groups:
+            if group.name not in sent:
+                records = group.rows.column("record").to_pylist()
+                still |= {(group.object, str(record)) for record in records}
+        resolve_all_but(self.ledger, org_id, still)
+        return len(list_dead_letters(self.ledger, org_id))
+
+    def _report(
+        self,
+        plan: PushPlan,
+        observation: Observation,
+        results: Sequence[GroupResult],
+        letters: int,
+        reason: str | None,
+        resumed: Resumed | None = None,
+    ) -> PushReport:
+        done = {result.group.name: result for result in results}
+        groups = tuple(_group_report(group, done.get(group.name)) for group in plan.groups)
+        refusals = refused_records([o for result in results for o in result.outcomes])
+        return PushReport(
+            night=self.night,
+            handoff_night=self.inputs.night,
+            lane=NIGHTLY,
+            status="ok" if reason is None else "waiting",
+            is_dry_run=False,
+            groups=groups,
+            planned=sum(group.planned for group in groups),
+            pushed=sum(group.pushed for group in groups),
+            refused=sum(group.refused for group in groups),
+            deferred=sum(group.deferred for group in groups),
+            held=sum(held.creations + held.records for held in plan.held),
+            held_records=plan.held,
+            refused_rows=refused_rows(refusals),
+            dead_letters=letters,
+            push_calls=0,
+            token_requests=0,
+            allowance_used=None,
+            allowance_max=None,
+            plan_hash=plan.plan_hash,
+            changed_share=round(plan.changed_share, 6),
+            waiting_reason=reason,
+            baseline_records=observation.baseline_records,
+            drifted_records=observation.drifted_records,
+            resumed_jobs=resumed.jobs if resumed else 0,
+            estimate=CostEstimate(),
+        )
+
+
+_EMPTY_PLAN = PushPlan((), (), 0, 0, "", None)
+
+
+def _require_lane(lane: str) -> None:
+    if lane == NEW_LEADS:
+        raise BadInputError(
+            "The lane of new leads isn't part of this version",
+            where=f"lane {lane}",
+            todo="Push the nightly lane; it creates new leads too.",
+        )
+    if lane != NIGHTLY:
+        raise BadInputError("There is no such lane", where=f"lane {lane}", todo="Use nightly.")
+
+
+def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:
+    records = pa.array([record for name, record in only if name == group.object], pa.string())
+    kept = pc.is_in(group.rows.column("record"), value_set=records)
+    return replace(group, rows=group.rows.filter(kept))
+
+
+def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
+    rows = group.rows.num_rows
+    if result is None:
+        return GroupReport(group.object, group.operation, group.kind, rows, deferred=rows)
+    return GroupReport(
+        object=group.object,
+        operation=group.operation,
+        kind=group.kind,
+        planned=rows,
+        pushed=result.pushed,
+        refused=result.refused,
+        jobs=len(result.outcomes),
+        calls=result.calls,
+    )
+
+
+def _with_calls(report: PushReport, client: Client, usage: LimitUsage | None) -> PushReport:
+    return replace(
+        report,
+        push_calls=client.counter.push_calls,
+        token_requests=client.counter.token_requests,
+        allowance_used=usage.used if usage else None,
+        allowance_max=usage.max if usage else None,
+    )
+
+
+def _known_org(ledger: Ledger) -> str:
+    """Return the org that the ledger belongs to, without asking it."""
+    query = select(schema.meta.c.value).where(schema.meta.c.name == "org_id")
+    with ledger.reading() as connection:
+        return str(connection.scalar(query) or _UNKNOWN_ORG)
+
+
+@contextmanager
+def _only_push(path: Path) -> Iterator[None]:
+    """Let one push of a lane run at a time on this machine; a killed one lets go by itself.
+
+    Raises:
+        SalesforceError: If another one runs.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise SalesforceError(
+            "Another push of this lane is running", where=path.name, todo="Wait until it has ended."
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)

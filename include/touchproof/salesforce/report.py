@@ -1,0 +1,153 @@
+"""Reports: what a push planned and did, in the words of the design.
+
+Belongs here: the frozen reports that leave the push, and the judgement whether it went well.
+Doesn't belong here: doing it (push.py), showing it (the command line, the pages).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from touchproof.errors import TouchproofError
+from touchproof.salesforce.budget import CostEstimate
+from touchproof.salesforce.dead_letters import Refusal
+from touchproof.salesforce.error_actions import error_action
+from touchproof.salesforce.plan import Held, Kind, Operation
+
+FEW_REFUSALS = 10
+"""Up to so many refused records a night are dead letters, not a failure of the push."""
+
+
+@dataclass(frozen=True)
+class GroupReport:
+    """Count the records of one object, operation and kind; planned = pushed + refused + deferred.
+
+    `calls` are what its jobs spent in this run.
+    """
+
+    object: str
+    operation: Operation
+    kind: Kind
+    planned: int
+    pushed: int = 0
+    refused: int = 0
+    deferred: int = 0
+    jobs: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """Name one record that Salesforce didn't take; `record` is its Id or its source key."""
+
+    object: str
+    record: str
+    code: str
+    reason: str
+    owner: str
+    action: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PushReport:
+    """Say how a push went.
+
+    Args:
+        night: The night that was asked for.
+        handoff_night: The committed night whose handoff was read.
+        status: `waiting` if the plan waits to be confirmed or for the allowance; consent went.
+        held: Records with something to say that consent holds back.
+        dead_letters: Open ones after this push.
+        push_calls: Requests that counted against the allowance; token requests apart.
+        changed_share: Share of the acknowledged records whose values the plan changes.
+        baseline_records: Records whose values were acknowledged from reading for the first time.
+        drifted_records: Records in which someone changed a field of ours.
+        resumed_jobs: Jobs of a killed run that were settled or given up first.
+    """
+
+    night: date
+    handoff_night: date
+    lane: str
+    status: Literal["ok", "waiting"]
+    is_dry_run: bool
+    groups: tuple[GroupReport, ...]
+    planned: int
+    pushed: int
+    refused: int
+    deferred: int
+    held: int
+    held_records: tuple[Held, ...]
+    refused_rows: tuple[RefusedRow, ...]
+    dead_letters: int
+    push_calls: int
+    token_requests: int
+    allowance_used: int | None
+    allowance_max: int | None
+    plan_hash: str
+    changed_share: float
+    waiting_reason: str | None
+    baseline_records: int
+    drifted_records: int
+    resumed_jobs: int
+    estimate: CostEstimate
+
+
+class PushFailedError(TouchproofError):
+    """Report a push that is recorded to its end and still isn't good.
+
+    Args:
+        report: What it did, refused records named.
+    """
+
+    def __init__(self, what: str, *, report: PushReport, where: str = "", todo: str = "") -> None:
+        self.report = report
+        super().__init__(what, where=where, todo=todo)
+
+
+def refused_rows(refusals: list[Refusal]) -> tuple[RefusedRow, ...]:
+    """Name refusals with reason and owner, in a fixed order."""
+    rows = []
+    for refusal in refusals:
+        action = error_action(refusal.code)
+        rows.append(
+            RefusedRow(
+                object=refusal.object,
+                record=refusal.record,
+                code=action.code,
+                reason=action.reason,
+                owner=action.owner,
+                action=action.action,
+                fields=refusal.fields,
+            )
+        )
+    return tuple(sorted(rows, key=lambda row: (row.object, row.record)))
+
+
+def require_good(report: PushReport, max_refused_share: float) -> None:
+    """Fail a push whose refusals are more than single records' own faults.
+
+    Raises:
+        PushFailedError: If an opt-in or opt-out was refused for another reason than that its
+            record is gone or converted, or if more than `max_refused_share` of the records that
+            were sent (and more than `FEW_REFUSALS`) were refused.
+    """
+    consent = sum(group.refused for group in report.groups if group.kind == "consent")
+    moved = sum(row.action in ("forget", "route_to_contact") for row in report.refused_rows)
+    if consent > moved:
+        raise PushFailedError(
+            f"Salesforce refused the consent of {consent} records",
+            report=report,
+            where=f"push:{report.lane}",
+            todo="Look at `touchproof push dead-letters` now: an opt-out must reach the CRM.",
+        )
+    sent = report.pushed + report.refused
+    if report.refused > max(FEW_REFUSALS, max_refused_share * sent):
+        raise PushFailedError(
+            f"Salesforce refused {report.refused} of {sent} records",
+            report=report,
+            where=f"push:{report.lane}",
+            todo="Look at `touchproof push dead-letters`; they come again with the next push.",
+        )

@@ -1,0 +1,134 @@
+"""Resuming: what a killed run left in the outbox, settled before anything new is planned.
+
+Belongs here: looking at unfinished jobs and finding one whose answer was lost. Doesn't belong
+here: sending again. Rows that never reached Salesforce are given up here and planned afresh, so
+that consent and values are those of now.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from touchproof.salesforce.answers import Job, SalesforceCallError
+from touchproof.salesforce.canonical import CLEAR
+from touchproof.salesforce.client import Client
+from touchproof.salesforce.outbox import (
+    PLANNED,
+    SUBMITTED,
+    JobOutcome,
+    Outbox,
+    OutboxJob,
+    OutboxRow,
+)
+from touchproof.salesforce.perform import Waiting, collect, wait_for
+
+logger = logging.getLogger(__name__)
+
+_MAX_CANDIDATES = 5
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """Say what became of the unfinished jobs."""
+
+    jobs: int
+    outcomes: tuple[JobOutcome, ...]
+
+
+def resume(client: Client, outbox: Outbox, waiting: Waiting, *, night: date) -> Resumed:
+    """Settle or give up every unfinished job of the org."""
+    unfinished = outbox.unfinished()
+    orphans = _orphans(client, outbox) if any(job.state == PLANNED for job in unfinished) else []
+    outcomes = []
+    for job in unfinished:
+        before = client.counter.push_calls
+        found = _adopt(job, orphans, client, outbox, waiting) if job.state == PLANNED else job
+        ended = None if found is None else _end(found, client, waiting)
+        if found is None or ended is None:
+            outbox.discard(job, "its rows never reached Salesforce, or it no longer knows them")
+            continue
+        outcome = collect(found, ended, client, outbox)
+        calls = client.counter.push_calls - before
+        outbox.settle(found, outcome, night=night, calls=calls)
+        outcomes.append(outcome)
+        logger.info("job %s of a killed run: settled", found.salesforce_job_id)
+    return Resumed(len(unfinished), tuple(outcomes))
+
+
+def _end(job: OutboxJob, client: Client, waiting: Waiting) -> Job | None:
+    """Return the job once it has ended, or None if its rows were never handed over."""
+    assert job.salesforce_job_id is not None  # noqa: S101  only adopted or created jobs come here
+    try:
+        seen = client.get_job(job.salesforce_job_id)
+        if seen.state == "Open":
+            client.abort_job(seen.id)  # ours by id, and without complete data
+            return None
+    except SalesforceCallError as error:
+        if error.status == 404:  # Salesforce keeps jobs for seven days
+            return None
+        raise
+    if seen.state == "Aborted":
+        return None
+    return seen if seen.is_terminal else wait_for(job, client, waiting)
+
+
+def _orphans(client: Client, outbox: Outbox) -> list[Job]:
+    """List the submitted jobs that the ledger doesn't know, newest first."""
+    known = outbox.known_job_ids()
+    found = [
+        job
+        for job in client.list_jobs()
+        if job.id not in known and job.state not in ("Open", "Aborted")
+    ]
+    return sorted(found, key=lambda job: job.created_at, reverse=True)
+
+
+def _adopt(
+    job: OutboxJob, orphans: list[Job], client: Client, outbox: Outbox, waiting: Waiting
+) -> OutboxJob | None:
+    """Find the job whose creation was answered into the void, by its very content.
+
+    Object, operation and time can agree by chance; all keys with all cells can't. An Open job has
+    no content, so it can't have been ours and finished: it is left alone.
+    """
+    expected = {row.record: _cells(row) for row in outbox.rows(job)}
+    candidates = [
+        orphan
+        for orphan in orphans
+        if orphan.object == job.object
+        and orphan.operation == job.operation
+        and orphan.external_id_field == ("" if job.operation == "update" else job.key_field)
+    ]
+    for orphan in candidates[:_MAX_CANDIDATES]:
+        adopted = replace(job, state=SUBMITTED, salesforce_job_id=orphan.id)
+        if not orphan.is_terminal:
+            wait_for(adopted, client, waiting)
+        if _content(orphan, job.key_field, client) == expected:
+            orphans.remove(orphan)
+            return outbox.mark(job, SUBMITTED, orphan.id)
+    return None
+
+
+def _content(orphan: Job, key_field: str, client: Client) -> dict[str, dict[str, str]]:
+    content: dict[str, dict[str, str]] = {}
+    for kind in ("successfulResults", "failedResults", "unprocessedrecords"):
+        for row in client.results(orphan.id, kind):
+            content[row.get(key_field, "")] = _filled(
+                {
+                    name: value
+                    for name, value in row.items()
+                    if not name.startswith("sf__") and name != key_field
+                }
+            )
+    return content
+
+
+def _cells(row: OutboxRow) -> dict[str, str]:
+    return _filled({name: value or "" for name, value in row.fields.items()})
+
+
+def _filled(cells: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in cells.items() if value not in ("", CLEAR)}
