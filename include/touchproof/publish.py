@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ATTACHED = "to_publish"
 _PERSON_IDS = ("intermediate", "int_person_ids_assigned")
+_MERGES = ("intermediate", "int_person_id_merges")
 _LEDGER_ENTITIES = ("person_ids", "claims", "suppressions")
 
 
@@ -109,7 +110,7 @@ def _publish(
 ) -> PublishReport:
     checks = check_marts(connection)
     _require_passed(checks, night)
-    persons = new_person_ids(connection)
+    persons, changes = new_person_ids(connection), person_id_changes(connection)
     ledger = Ledger.of(settings)
     root = settings.paths.handoff(night).parent
     step("checks passed")
@@ -141,6 +142,7 @@ def _publish(
         mart_hashes=mart_hashes,
         ledger_batch=ledger_batch(settings, night),
         new_person_ids=persons,
+        person_id_changes=changes,
     )
     step("after commit")
     sweep(root, night, handoff.version)
@@ -158,18 +160,24 @@ def _publish(
 
 
 def new_person_ids(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Return the ids that this build assigned: identifier_hmac, person_id, sorted.
+    """Return the ids that the ledger hasn't seen: identifier_hmac, person_id, sorted."""
+    return _of_the_build(connection, _PERSON_IDS, "identifier_hmac, person_id", "where is_new")
 
-    Raises:
-        GateFailedError: If the build left no such table.
-    """
-    schema, table = _PERSON_IDS
+
+def person_id_changes(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """Return (old, new) of the persons whose id another one took over, sorted."""
+    merges = _of_the_build(connection, _MERGES, "from_person_id, person_id", "")
+    return list(zip(*(column.to_pylist() for column in merges.columns), strict=True))
+
+
+def _of_the_build(
+    connection: duckdb.DuckDBPyConnection, place: tuple[str, str], columns: str, where: str
+) -> pa.Table:
+    schema, table = place
     if not columns_of(connection, schema, table):
-        raise GateFailedError(
-            "The build left no new person ids", where=table, todo="Run the build again."
-        )
+        raise GateFailedError("A table of the build is missing", where=table, todo="Build again.")
     found: pa.Table = connection.sql(
-        f"select identifier_hmac, person_id from {schema}.{table} order by all"  # noqa: S608  (constants)
+        f"select {columns} from {schema}.{table} {where} order by all"  # noqa: S608  (constants)
     ).to_arrow_table()
     return found
 

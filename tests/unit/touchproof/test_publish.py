@@ -51,7 +51,11 @@ TABLES = {
     "seeds.salesforce_fields": "select 'Lead' as object, 'Touchproof_Score__c' as field",
     "seeds.bank_terms": "select 'northlake' as bank_id, 5000 as fee_cents",
     "intermediate.int_person_ids_assigned": (
-        "select 'hmac' || range as identifier_hmac, 'per_' || range as person_id from range(40)"
+        "select 'hmac' || range as identifier_hmac, 'per_' || range as person_id,"
+        " range < 35 as is_new from range(40)"
+    ),
+    "intermediate.int_person_id_merges": (
+        "select 'per_old' as from_person_id, 'per_1' as person_id"
     ),
 }
 
@@ -179,10 +183,14 @@ def test_the_published_file_is_read_only_and_the_handoff_private(built: Settings
 
 
 def test_new_person_ids_are_committed_with_the_night(built: Settings) -> None:
-    assert publish(built, NIGHT, clock).new_person_ids == 40
+    assert publish(built, NIGHT, clock).new_person_ids == 35
     with Ledger.of(built).reading() as connection:
         found = connection.exec_driver_sql("select count(*), min(assigned_night) from person_ids")
-        assert tuple(found.one()) == (40, NIGHT.isoformat())
+        assert tuple(found.one()) == (35, NIGHT.isoformat())
+        found = connection.exec_driver_sql(
+            "select old_person_id, new_person_id, night from person_id_history"
+        )
+        assert [tuple(row) for row in found] == [("per_old", "per_1", NIGHT.isoformat())]
 
 
 def test_a_repeated_night_with_equal_content_changes_nothing(built: Settings) -> None:
@@ -274,7 +282,7 @@ def test_a_damaged_committed_handoff_is_named(built: Settings) -> None:
         ),
         ("drop table sync.sync_lead_consent", "No sync model was built"),
         ("drop table seeds.bank_terms", "exactly one table bank_terms"),
-        ("drop table intermediate.int_person_ids_assigned", "no new person ids"),
+        ("drop table intermediate.int_person_ids_assigned", "int_person_ids_assigned"),
     ],
 )
 def test_a_failed_check_leaves_yesterday_in_place(built: Settings, fault: str, named: str) -> None:
