@@ -118,6 +118,22 @@ links as (
 
     union all
 
+    -- The key of a lead that came from a web form names the submission, and its browser.
+    select
+        'lead' as left_type,
+        leads.lead_id as left_value,
+        'cookie' as right_type,
+        submissions.user_pseudo_id as right_value,
+        leads.created_at as first_seen_at
+    from {{ ref('stg_salesforce__leads') }} as leads
+    inner join {{ ref('stg_ga4__events') }} as submissions
+        on substring(leads.touchproof_key, 5) = submissions.submission_id
+    where
+        leads.touchproof_key like 'web:%'
+        and submissions.user_pseudo_id is not null
+
+    union all
+
     select
         'contact' as left_type,
         contact_id as left_value,

@@ -1,0 +1,169 @@
+-- What people said brought them: to the app when they registered, to sales, or to a campaign.
+with
+
+reports as (
+
+    select
+        'app' as source_system,
+        'registration:' || registration_id as source_event_key,
+        'registration' as identifier_type,
+        registration_id as identifier,
+        registered_at as touched_at,
+        lead_source,
+        lead_comment,
+        _batch_id,
+        _landed_at
+    from {{ ref('stg_app__registrations') }}
+
+    union all
+
+    -- A lead that we made from a registration says nothing that the registration hasn't said.
+    select
+        'salesforce' as source_system,
+        'lead:' || lead_id as source_event_key,
+        'lead' as identifier_type,
+        lead_id as identifier,
+        created_at as touched_at,
+        lead_source,
+        description as lead_comment,
+        _batch_id,
+        _landed_at
+    from {{ ref('stg_salesforce__leads') }}
+    where coalesce(touchproof_key, '') not like 'app:%'
+
+),
+
+-- The comment goes before the field: "TV ad" in a comment is a TV lead whatever the field says.
+comment_sources as (
+
+    select
+        comments.lead_comment,
+        comment_rules.lead_source
+    from (select distinct lead_comment from reports) as comments
+    inner join {{ ref('comment_rules') }} as comment_rules
+        on regexp_matches(lower(comments.lead_comment), comment_rules.comment_pattern)
+    qualify row_number() over (
+        partition by comments.lead_comment
+        order by comment_rules.rule_number
+    ) = 1
+
+),
+
+reported_sources as (
+
+    select distinct
+        lead_source,
+        traffic_source,
+        traffic_medium,
+        is_response
+    from {{ ref('source_spellings') }}
+
+),
+
+named_reports as (
+
+    select
+        reports.source_system,
+        reports.source_event_key,
+        reports.identifier_type,
+        reports.identifier,
+        reports.touched_at,
+        reported_sources.lead_source,
+        reported_sources.traffic_source,
+        reported_sources.traffic_medium,
+        identifiers.person_id,
+        reports._batch_id,
+        reports._landed_at
+    from reports
+    inner join {{ ref('int_person_identifiers') }} as identifiers
+        on
+            reports.identifier_type = identifiers.identifier_type
+            and reports.identifier = identifiers.identifier
+    left join comment_sources on reports.lead_comment = comment_sources.lead_comment
+    left join {{ ref('source_spellings') }} as spellings
+        on lower(reports.lead_source) = spellings.spelling
+    inner join reported_sources
+        on coalesce(comment_sources.lead_source, spellings.lead_source)
+            = reported_sources.lead_source
+    -- Sources that the web shows anyway are no response: their visits are touches already.
+    where reported_sources.is_response
+
+),
+
+-- A duplicate lead repeats what was said: within a week the first report counts.
+first_reports as (
+
+    select *
+    from named_reports
+    qualify coalesce(
+        touched_at >= {{ dbt.dateadd('day', 7, "lag(touched_at) over (
+            partition by person_id, lead_source order by touched_at, source_event_key
+        )") }}, true
+    )
+
+),
+
+member_responses as (
+
+    select
+        'salesforce' as source_system,
+        'member:' || members.campaign_member_id as source_event_key,
+        case when members.contact_id is null then 'lead' else 'contact' end as identifier_type,
+        coalesce(members.contact_id, members.lead_id) as identifier,
+        members.created_at as touched_at,
+        coalesce(
+            campaigns.campaign_code, 'salesforce:' || members.salesforce_campaign_id
+        ) as campaign_id,
+        members._batch_id,
+        members._landed_at
+    from {{ ref('stg_salesforce__campaign_members') }} as members
+    inner join {{ ref('stg_salesforce__campaigns') }} as campaigns
+        on members.salesforce_campaign_id = campaigns.salesforce_campaign_id
+    where
+        not members.is_deleted
+        and lower(members.member_status) = 'responded'
+        and coalesce(members.contact_id, members.lead_id) is not null
+
+),
+
+final as (
+
+    select
+        source_system,
+        source_event_key,
+        identifier_type,
+        identifier,
+        touched_at,
+        'response' as interaction,
+        cast(null as varchar) as campaign_id,
+        traffic_source,
+        traffic_medium,
+        cast(null as varchar) as traffic_content,
+        cast(null as varchar) as session_key,
+        false as is_automated,
+        _batch_id,
+        _landed_at
+    from first_reports
+
+    union all
+
+    select
+        source_system,
+        source_event_key,
+        identifier_type,
+        identifier,
+        touched_at,
+        'response' as interaction,
+        campaign_id,
+        'salesforce' as traffic_source,
+        cast(null as varchar) as traffic_medium,
+        cast(null as varchar) as traffic_content,
+        cast(null as varchar) as session_key,
+        false as is_automated,
+        _batch_id,
+        _landed_at
+    from member_responses
+
+)
+
+select * from final

@@ -1,0 +1,113 @@
+-- Touches of persons; a click and the visit that it opened are one touch.
+with
+
+collected as (
+
+    select * from {{ ref('int_web_touches_collected') }}
+    union all
+    select * from {{ ref('int_email_touches_collected') }}
+    union all
+    select * from {{ ref('int_crm_touches_collected') }}
+
+),
+
+person_touches as (
+
+    select
+        'tp_' || md5(
+            collected.source_system || ':' || {{ pseudonym('collected.source_event_key') }}
+        ) as touchpoint_id,
+        identifiers.person_id,
+        collected.touched_at,
+        collected.interaction,
+        {{ plain_tag('collected.campaign_id') }} as campaign_id,
+        {{ plain_tag('collected.traffic_source') }} as traffic_source,
+        {{ plain_tag('collected.traffic_medium') }} as traffic_medium,
+        {{ plain_tag('collected.traffic_content') }} as traffic_content,
+        collected.session_key,
+        collected.source_system,
+        collected.source_event_key,
+        collected.is_automated,
+        collected._batch_id,
+        collected._landed_at
+    from collected
+    inner join {{ ref('int_person_identifiers') }} as identifiers
+        on
+            collected.identifier_type = identifiers.identifier_type
+            and collected.identifier = identifiers.identifier
+    where collected.touched_at is not null
+
+),
+
+-- Of one campaign and person: the visit began within 30 minutes after the click, or the click
+-- (of a message in the app) lies in the visit itself.
+opened_visits as (
+
+    select
+        visits.touchpoint_id as visit_touchpoint_id,
+        visits.session_key,
+        clicks.touchpoint_id as click_touchpoint_id,
+        visits.touched_at as visited_at
+    from person_touches as visits
+    inner join person_touches as clicks
+        on
+            visits.person_id = clicks.person_id
+            and visits.campaign_id = clicks.campaign_id
+    where
+        visits.interaction = 'visit'
+        and clicks.interaction = 'click'
+        and not clicks.is_automated
+        and (
+            clicks.session_key = visits.session_key
+            or (
+                clicks.session_key is null
+                and visits.touched_at >= clicks.touched_at
+                and visits.touched_at
+                < {{ dbt.dateadd('minute', var('click_to_visit_minutes'), 'clicks.touched_at') }}
+            )
+        )
+
+),
+
+merged_visits as (
+
+    select distinct visit_touchpoint_id
+    from opened_visits
+
+),
+
+click_sessions as (
+
+    select
+        click_touchpoint_id,
+        min_by(session_key, (visited_at, visit_touchpoint_id)) as session_key
+    from opened_visits
+    group by click_touchpoint_id
+
+),
+
+final as (
+
+    select
+        person_touches.touchpoint_id,
+        person_touches.person_id,
+        person_touches.touched_at,
+        person_touches.interaction,
+        person_touches.campaign_id,
+        person_touches.traffic_source,
+        person_touches.traffic_medium,
+        person_touches.traffic_content,
+        coalesce(person_touches.session_key, click_sessions.session_key) as session_key,
+        person_touches.source_system,
+        person_touches.source_event_key,
+        person_touches.is_automated,
+        person_touches._batch_id,
+        person_touches._landed_at
+    from person_touches
+    left join merged_visits on person_touches.touchpoint_id = merged_visits.visit_touchpoint_id
+    left join click_sessions on person_touches.touchpoint_id = click_sessions.click_touchpoint_id
+    where merged_visits.visit_touchpoint_id is null
+
+)
+
+select * from final
