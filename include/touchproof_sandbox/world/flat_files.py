@@ -18,10 +18,10 @@ from touchproof_sandbox.world.records import BankOpening, Day, Registration
 LEAD_SPELLINGS = ("Google", "google ads", "GOOGLE", "AdWords", "google_cpc", "Googl")
 _SPEND = ("date", "platform", "campaign_code", "campaign_name", "ad_group", "impressions",
           "clicks", "cost", "currency")  # fmt: skip
-_REGISTRATIONS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
+REGISTRATION_COLUMNS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
                   "first_name", "last_name", "birth_date", "postal_code", "country",
                   "lead_source", "lead_comment", "install_id", "web_client_id")  # fmt: skip
-_PRODUCTS = ("ledger_entry_id", "entry_type", "account_id", "app_user_id", "product_line",
+PRODUCT_COLUMNS = ("ledger_entry_id", "entry_type", "account_id", "app_user_id", "product_line",
              "bank_id", "occurred_at", "booked_date", "amount", "currency",
              "application_started_at")  # fmt: skip
 _CONSENTS = ("consent_event_id", "app_user_id", "email", "channel", "state", "changed_at",
@@ -112,10 +112,10 @@ def app_files(seed: int, people: People, day: Day) -> dict[str, bytes]:
     draws = stream(seed, "typing", day.day).integers(0, 100_000, len(day.registrations)).tolist()
     tables = {
         "registrations": (
-            _REGISTRATIONS,
+            REGISTRATION_COLUMNS,
             [_registration(people, r, d) for r, d in zip(day.registrations, draws, strict=True)],
         ),
-        "products": (_PRODUCTS, _product_rows(people, day)),
+        "products": (PRODUCT_COLUMNS, _product_rows(people, day)),
         "consents": (
             _CONSENTS,
             [

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from touchproof_sandbox.world.campaigns import CAMPAIGNS, numbers_of
 from touchproof_sandbox.world.calendar import epoch_of
+from touchproof_sandbox.world.campaigns import CAMPAIGNS, numbers_of
 from touchproof_sandbox.world.names import (
     FIRST_NAMES,
     LAST_NAMES,

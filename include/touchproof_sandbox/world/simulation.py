@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from touchproof_sandbox.world import calendar, contacts, outcomes
+from touchproof_sandbox.world import contacts, outcomes
 from touchproof_sandbox.world.campaigns import CAMPAIGNS
 from touchproof_sandbox.world.drafts import SessionDrafts
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
 from touchproof_sandbox.world.records import (
+    FORM,
     FORM_CONFIRMATION,
     WELCOME,
     Day,
@@ -24,7 +25,6 @@ from touchproof_sandbox.world.records import (
     Registration,
     Sessions,
 )
-from touchproof_sandbox.world.records import FORM
 from touchproof_sandbox.world.state import EXPOSURE_DECAY, State
 
 
