@@ -67,7 +67,7 @@ class Control:
         """Apply changes of CRM users, all or none; return the record ids.
 
         Args:
-            changes: Each `{op, object, record}` and perhaps `at`.
+            changes: Each `{op, object, record}`; op is create, update, delete or undelete.
             key: Name of the set; the same name is applied once.
         """
         answer = self._ask("POST", "apply", {"changes": list(changes), "key": key})
@@ -140,6 +140,10 @@ class Control:
     def expire_sessions(self) -> None:
         """End all sessions of clients."""
         self._ask("POST", "expire_sessions", {})
+
+    def wipe(self) -> None:
+        """Forget everything: records, jobs, sessions, calls, clock, settings."""
+        self._ask("POST", "wipe", {})
 
     def _ask(self, method: str, name: str, body: Mapping[str, Any] | None = None) -> Any:
         response = self._session.request(

@@ -60,6 +60,7 @@ def control_routes(org: Org) -> list[Route]:
         route("counters/reset", ["POST"], _reset_counters),
         route("calls", ["GET"], _calls),
         route("expire_sessions", ["POST"], _expire_sessions),
+        route("wipe", ["POST"], _wipe),
     ]
 
 
@@ -136,3 +137,8 @@ async def _calls(org: Org, request: Request) -> list[dict[str, Any]]:
 async def _expire_sessions(org: Org, request: Request) -> dict[str, Any]:
     org.expire_sessions()
     return {"expired": True}
+
+
+async def _wipe(org: Org, request: Request) -> dict[str, Any]:
+    org.storage.wipe()
+    return {"wiped": True}

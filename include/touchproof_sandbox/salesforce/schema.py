@@ -208,6 +208,7 @@ _DECLARED = (
             Field("Name", length=255, required=True),
             Field("Type", "picklist", 255),
             Field("BillingCountry", length=80),
+            Field("BillingPostalCode", length=20),
         ),
     ),
     SObject(

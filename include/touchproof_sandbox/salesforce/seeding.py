@@ -21,9 +21,16 @@ from touchproof_sandbox.salesforce.errors import ApiError, Refusal
 from touchproof_sandbox.salesforce.rules import Check, check_of
 from touchproof_sandbox.salesforce.schema import OBJECTS, SObject
 from touchproof_sandbox.salesforce.storage import Storage, format_moment
-from touchproof_sandbox.salesforce.writer import Writer, sobject_of
+from touchproof_sandbox.salesforce.writer import Operation, Writer, sobject_of
 
-_OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "undelete"})
+_OPERATIONS: dict[str, Operation] = {
+    "create": "insert",
+    "insert": "insert",
+    "update": "update",
+    "upsert": "upsert",
+    "delete": "delete",
+    "undelete": "undelete",
+}
 
 
 def seed_folder(storage: Storage, folder: Path) -> dict[str, Any]:
@@ -108,8 +115,9 @@ def apply_changes(
 
     Args:
         storage: The org's state.
-        changes: Each `{op, object, record}`, with `at` (ISO datetime) as the SystemModstamp if it
-            isn't the clock's. Read-only fields may be set: that is how a lead is converted.
+        changes: Each `{op, object, record}`; op is create (insert), update, upsert, delete or
+            undelete. A record may set read-only fields (that is how a lead is converted), its
+            Id and its SystemModstamp, which is the clock's otherwise.
         key: Name of this set of changes; a set that was applied isn't applied again.
 
     Returns:
@@ -132,16 +140,16 @@ def apply_changes(
 
 
 def _apply_one(storage: Storage, number: int, change: Mapping[str, Any]) -> str:
-    operation = change.get("op")
-    if operation not in _OPERATIONS:
-        raise ApiError(400, "INVALID_OPERATION", f"change {number}: there is no op {operation}")
+    operation = _OPERATIONS.get(str(change.get("op")))
+    if operation is None:
+        raise ApiError(400, "INVALID_OPERATION", f"change {number}: no op {change.get('op')}")
     sobject = sobject_of(str(change.get("object")))
     row = {name: text_of(value) for name, value in change["record"].items()}
     unknown = [name for name in row if name not in sobject.by_name]
     if unknown:
         raise ApiError(400, "INVALID_FIELD", f"change {number}: no field {', '.join(unknown)}")
-    at = change.get("at")
-    stamp = None if at is None else format_moment(datetime.fromisoformat(str(at)))
+    at = row.pop("SystemModstamp", None)
+    stamp = None if at is None else format_moment(datetime.fromisoformat(at))
     writer = Writer(storage, sobject.name, privileged=True)
     outcome = writer.apply(
         operation, [row], str(change.get("external_id_field", "Id")), stamp=stamp

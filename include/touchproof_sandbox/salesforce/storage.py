@@ -91,6 +91,16 @@ class Storage:
         """Close the file."""
         self.db.close()
 
+    def wipe(self) -> None:
+        """Forget everything but the org itself."""
+        with self.transaction():
+            tables = ["meta", "sessions", "calls", "refusals", "cursors", "applied", "jobs"]
+            tables += [sobject.name for sobject in OBJECTS.values() if sobject.writable]
+            for table in tables:
+                self.db.execute(f'delete from "{table}"')  # noqa: S608  names of ours
+        for path in self.jobs_folder.iterdir():
+            path.unlink()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Make everything inside happen together or not at all; may be nested."""

@@ -67,7 +67,8 @@ class Writer:
             operation: What to do with each row.
             rows: The rows.
             external_id_field: Key of an upsert; `Id` or a field that is an external id.
-            stamp: SystemModstamp of the write; None takes the clock's.
+            stamp: SystemModstamp of the write, unless the record has a later one already; None
+                takes the clock's.
 
         Returns:
             One outcome a row, in the order of the rows.
@@ -285,7 +286,10 @@ class Writer:
                 records[number]["Id"] = name
             for number in good:
                 record = records[number]
-                record["SystemModstamp"] = moment
+                if (record["SystemModstamp"] or "") >= moment:  # a given stamp that came too late
+                    record["SystemModstamp"] = self._storage.next_stamp()
+                else:
+                    record["SystemModstamp"] = moment
                 if targets[number] is None:
                     record["CreatedDate"] = record["CreatedDate"] or moment
                 if operation in {"delete", "undelete"}:
