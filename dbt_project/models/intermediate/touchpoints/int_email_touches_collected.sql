@@ -66,10 +66,11 @@ final as (
         mail_events.is_machine_open
         or double_clicks.event_id is not null
         -- Nor does anybody click in the seconds after delivery.
-        or (
+        or coalesce(
             mail_events.event_type = 'click'
             and mail_events.occurred_at
-            < {{ dbt.dateadd('second', var('scanner_seconds'), 'mail_events.delivered_at') }}
+            < {{ dbt.dateadd('second', var('scanner_seconds'), 'mail_events.delivered_at') }},
+            false
         ) as is_automated,
         mail_events._batch_id,
         mail_events._landed_at

@@ -29,7 +29,6 @@ renamed as (
         {{ ga4_param('referral_token', 'string_value') }} as referral_token,
         {{ ga4_param('campaign_code', 'string_value') }} as message_campaign_code,
         {{ ga4_param('submission_id', 'string_value') }} as submission_id,
-        {{ ga4_param('referral_token', 'string_value') }} as referral_token,
         {{ ga4_param('bank_id', 'string_value') }} as referred_bank_id,
         {{ ga4_param('page_location', 'string_value') }} as page_location,
         {{ ga4_param('page_referrer', 'string_value') }} as page_referrer,

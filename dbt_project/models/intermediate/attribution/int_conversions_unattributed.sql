@@ -1,0 +1,62 @@
+-- Conversions without a path, and why none of their person's touches earned them.
+with
+
+without_path as (
+
+    select
+        windows.conversion_id,
+        windows.person_id,
+        windows.converted_at,
+        windows.click_window_begins_at,
+        windows.path_begins_at
+    from {{ ref('int_conversion_windows_set') }} as windows
+    left join (select distinct conversion_id from {{ ref('int_paths_built') }}) as paths
+        on windows.conversion_id = paths.conversion_id
+    where paths.conversion_id is null
+
+),
+
+earlier_touches as (
+
+    select
+        without_path.conversion_id,
+        max(case when touchpoints.is_earning then 1 else 0 end) as has_earning_touch,
+        max(
+            case when touchpoints.touched_at >= without_path.click_window_begins_at then 1 else 0 end
+        ) as has_touch_in_window,
+        max(
+            case
+                when
+                    touchpoints.is_earning
+                    and touchpoints.touched_at >= without_path.click_window_begins_at
+                    and touchpoints.touched_at < without_path.path_begins_at
+                    then 1
+                else 0
+            end
+        ) as has_touch_before_path
+    from without_path
+    inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
+        on
+            without_path.person_id = touchpoints.person_id
+            and without_path.converted_at > touchpoints.touched_at
+    group by without_path.conversion_id
+
+),
+
+final as (
+
+    select
+        without_path.conversion_id,
+        case
+            when earlier_touches.conversion_id is null then 'no_touchpoint'
+            when earlier_touches.has_touch_before_path = 1 then 'ended_by_earlier_conversion'
+            when earlier_touches.has_touch_in_window = 0 then 'outside_window'
+            when earlier_touches.has_earning_touch = 0 then 'nothing_earning'
+            else 'nothing_earning_in_window'
+        end as unattributed_reason
+    from without_path
+    left join earlier_touches on without_path.conversion_id = earlier_touches.conversion_id
+
+)
+
+select * from final

@@ -1,0 +1,92 @@
+-- The path of every conversion: its earning touchpoints inside the window, in order.
+with
+
+candidates as (
+
+    select
+        windows.conversion_id,
+        windows.converted_at,
+        windows.half_life_days,
+        windows.first_weight,
+        windows.middle_weight,
+        windows.last_weight,
+        touchpoints.touchpoint_id,
+        touchpoints.touched_at,
+        touchpoints.is_only_without_click,
+        touchpoints.channel = windows.direct_channel as is_direct,
+        cast(touchpoints.touch_weight * 1000000000000 as bigint) as touch_weight_units,
+        -- A view counts only where no click lies in its window.
+        max(
+            case
+                when
+                    touchpoints.interaction = 'click'
+                    and touchpoints.touched_at >= windows.view_window_begins_at
+                    then 1
+                else 0
+            end
+        ) over (partition by windows.conversion_id) = 1 as has_click
+    from {{ ref('int_conversion_windows_set') }} as windows
+    inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
+        on
+            windows.person_id = touchpoints.person_id
+            -- Half-open: what touches at the moment of the conversion is too late.
+            and windows.converted_at > touchpoints.touched_at
+            and touchpoints.touched_at >= case
+                when touchpoints.window_kind = 'view' then windows.view_window_begins_at
+                else windows.click_window_begins_at
+            end
+            and touchpoints.touched_at
+            >= coalesce(windows.path_begins_at, windows.click_window_begins_at)
+    where touchpoints.is_earning and touchpoints.touch_weight > 0
+
+),
+
+numbered as (
+
+    select
+        conversion_id,
+        touchpoint_id,
+        touched_at,
+        is_direct,
+        touch_weight_units,
+        half_life_days,
+        first_weight,
+        middle_weight,
+        last_weight,
+        row_number() over path_order as path_position,
+        count(*) over whole_path as path_length,
+        max(touched_at) over whole_path as last_touched_at
+    from candidates
+    where not (is_only_without_click and has_click)
+    window
+        path_order as (partition by conversion_id order by touched_at, touchpoint_id),
+        whole_path as (partition by conversion_id)
+
+),
+
+final as (
+
+    select
+        conversion_id,
+        touchpoint_id,
+        touched_at,
+        is_direct,
+        touch_weight_units,
+        half_life_days,
+        first_weight,
+        middle_weight,
+        last_weight,
+        path_position,
+        path_length,
+        {{ dbt.datediff('touched_at', 'last_touched_at', 'second') }} as seconds_before_last_touch,
+        -- Where every touch is direct, the last one stands for the last that isn't.
+        coalesce(
+            max(case when not is_direct then path_position end)
+                over (partition by conversion_id),
+            path_length
+        ) as last_non_direct_position
+    from numbered
+
+)
+
+select * from final

@@ -1,0 +1,93 @@
+{% set models = attribution_models() %}
+
+with
+
+conversions as (
+
+    select * from {{ ref('int_conversions_unioned') }}
+
+),
+
+touchpoints as (
+
+    select * from {{ ref('int_touchpoints_unioned') }}
+
+),
+
+attributed as (
+
+    select
+        credits.conversion_id,
+        credits.touchpoint_id,
+        touchpoints.touched_at,
+        touchpoints.channel,
+        touchpoints.campaign_id,
+        cast(null as varchar) as unattributed_reason,
+        cast(credits.path_position as integer) as path_position,
+        cast(credits.path_length as integer) as path_length,
+        {% for model in models %}
+            {{ weight_from_units('credits.' ~ model ~ '_units') }} as {{ model }}_weight,
+            credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_credits_computed') }} as credits
+    inner join touchpoints on credits.touchpoint_id = touchpoints.touchpoint_id
+
+),
+
+unattributed as (
+
+    select
+        unattributed_conversions.conversion_id,
+        cast(null as varchar) as touchpoint_id,
+        cast(null as timestamp) as touched_at,
+        'unattributed' as channel,
+        cast(null as varchar) as campaign_id,
+        unattributed_conversions.unattributed_reason,
+        cast(null as integer) as path_position,
+        cast(0 as integer) as path_length,
+        {% for model in models %}
+            cast(1 as decimal(18, 12)) as {{ model }}_weight,
+            conversions.revenue_cents as {{ model }}_revenue_cents{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_conversions_unattributed') }} as unattributed_conversions
+    inner join conversions
+        on unattributed_conversions.conversion_id = conversions.conversion_id
+
+),
+
+credits as (
+
+    select * from attributed
+    union all
+    select * from unattributed
+
+),
+
+final as (
+
+    select
+        'at_' || md5(credits.conversion_id || ':' || coalesce(credits.touchpoint_id, ''))
+            as attribution_id,
+        credits.conversion_id,
+        credits.touchpoint_id,
+        conversions.person_id,
+        conversions.converted_at,
+        conversions.conversion_type,
+        conversions.product_line,
+        conversions.currency,
+        credits.touched_at,
+        credits.channel,
+        credits.campaign_id,
+        credits.unattributed_reason,
+        credits.path_position,
+        credits.path_length,
+        {% for model in models %}
+            credits.{{ model }}_weight,
+            credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
+        {% endfor %}
+    from credits
+    inner join conversions on credits.conversion_id = conversions.conversion_id
+
+)
+
+select * from final

@@ -1,0 +1,30 @@
+with
+
+touchpoints as (
+
+    select * from {{ ref('int_touchpoints_unioned') }}
+
+),
+
+final as (
+
+    select
+        touchpoint_id,
+        person_id,
+        touched_at,
+        channel,
+        campaign_id,
+        interaction,
+        traffic_medium as medium,
+        traffic_source as source,
+        traffic_content as content,
+        {{ pseudonym('session_key') }} as session_id,
+        source_system,
+        {{ pseudonym('source_event_key') }} as source_event_id,
+        touch_weight,
+        is_earning
+    from touchpoints
+
+)
+
+select * from final

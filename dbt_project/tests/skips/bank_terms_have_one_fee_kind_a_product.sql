@@ -1,0 +1,7 @@
+-- Until an opening can owe several fees, more than one kind would double it in fct_skip_referrals.
+select
+    bank_id,
+    product_line
+from {{ ref('bank_terms') }}
+group by bank_id, product_line
+having count(distinct fee_kind) > 1
