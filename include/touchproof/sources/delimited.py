@@ -64,8 +64,9 @@ def read_delimited(
                 strings_can_be_null=False,
             ),
         )
-    except pa.ArrowInvalid as error:
-        raise StructuralFaultError("ragged_rows") from error.__class__("the row isn't shown")
+    except pa.ArrowInvalid:
+        # Arrow's own message quotes the row.
+        raise StructuralFaultError("ragged_rows") from None
     if table.num_rows == 0:
         raise StructuralFaultError("no_data_rows", rows_in=0)
     return table.select(list(columns)).combine_chunks()
