@@ -41,7 +41,8 @@ def epoch_of(day: int) -> int:
 
 def second_of_day(rng: np.random.Generator, count: int) -> NDArray[np.int64]:
     """Draw seconds of the day as North Americans use the web, all before `LAST_TOUCH_SECOND`."""
-    return np.interp(rng.random(count), _EDGES, _SECONDS).astype(np.int64)
+    seconds: NDArray[np.int64] = np.interp(rng.random(count), _EDGES, _SECONDS).astype(np.int64)
+    return seconds
 
 
 def iso_utc(second: int) -> str:

@@ -1,12 +1,15 @@
 """The campaigns of the pretend world and what each truly causes.
 
-Belongs here: names, tags, audiences, flights, prices and the planted effects. Doesn't belong here:
+Belongs here: names, tags, audiences, flights, prices and the planted effects, read from
+campaigns.csv. Doesn't belong here:
 who is reached on which day (simulation.py) and how the tags are written down (the renderers).
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
+from pathlib import Path
 
 PRODUCT_LINES = ("savings", "checking", "loan", "transfer")
 
@@ -44,8 +47,8 @@ class Campaign:
     reach: float
     effect: float
     cost: float
-    products: tuple[str, ...] = PRODUCT_LINES
-    flight: tuple[tuple[int, int], ...] = ((0, 364),)
+    products: tuple[str, ...]
+    flight: tuple[tuple[int, int], ...]
 
     def runs_on(self, day: int) -> bool:
         """Tell whether the campaign is active on a day index."""
@@ -56,303 +59,32 @@ class Campaign:
         return "CAD" if self.country == "CA" else "USD"
 
 
-_S, _C, _L, _T = "savings", "checking", "loan", "transfer"
+def _read(path: Path) -> tuple[Campaign, ...]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(_campaign(row) for row in csv.DictReader(file))
 
-CAMPAIGNS: tuple[Campaign, ...] = (
-    # Brand search catches people who come anyway: large reach, almost no effect.
-    Campaign(
-        "ps_brand_us",
-        "Brand Search US",
-        "paid_search",
-        "google_ads",
-        "google",
-        "cpc",
-        "US",
-        0.0080,
-        0.0004,
-        0.85,
-    ),
-    Campaign(
-        "ps_savings_us",
-        "High-Yield Savings Search US",
-        "paid_search",
-        "google_ads",
-        "google",
-        "cpc",
-        "US",
-        0.0042,
-        0.0110,
-        3.40,
-        (_S, _C),
-    ),
-    Campaign(
-        "ps_loans_us",
-        "Personal Loans Search US",
-        "paid_search",
-        "google_ads",
-        "google",
-        "cpc",
-        "US",
-        0.0026,
-        0.0120,
-        5.10,
-        (_L,),
-    ),
-    Campaign(
-        "ps_brand_ca",
-        "Brand Search Canada",
-        "paid_search",
-        "google_ads",
-        "google",
-        "cpc",
-        "CA",
-        0.0075,
-        0.0004,
-        0.90,
-    ),
-    Campaign(
-        "ps_savings_ca",
-        "Savings Search Canada",
-        "paid_search",
-        "google_ads",
-        "google",
-        "cpc",
-        "CA",
-        0.0045,
-        0.0100,
-        3.10,
-        (_S, _C),
-    ),
-    Campaign(
-        "so_savings_spring",
-        "Spring Savings Carousel",
-        "paid_social",
-        "meta_ads",
-        "facebook",
-        "paid_social",
-        "US",
-        0.0060,
-        0.0075,
-        1.60,
-        (_S,),
-        ((0, 70), (100, 190)),
-    ),
-    Campaign(
-        "so_loans_retarget",
-        "Loan Calculator Retargeting",
-        "paid_social",
-        "meta_ads",
-        "instagram",
-        "paid_social",
-        "US",
-        0.0030,
-        0.0040,
-        1.90,
-        (_L,),
-    ),
-    Campaign(
-        "so_ca_epargne",
-        "Épargne Canada Social",
-        "paid_social",
-        "meta_ads",
-        "facebook",
-        "paid_social",
-        "CA",
-        0.0080,
-        0.0070,
-        1.50,
-        (_S, _T),
-    ),
-    Campaign(
-        "os_instagram_stories",
-        "Instagram Money Stories",
-        "organic_social",
-        "",
-        "instagram",
-        "social",
-        "US",
-        0.0032,
-        0.0030,
-        0.0,
-    ),
-    Campaign(
-        "os_linkedin_newcomers",
-        "LinkedIn Newcomer Guides",
-        "organic_social",
-        "",
-        "linkedin",
-        "social",
-        "CA",
-        0.0040,
-        0.0035,
-        0.0,
-    ),
-    Campaign(
-        "di_prospecting_q2",
-        "Display Prospecting Q2",
-        "display",
-        "display_network",
-        "adgrid",
-        "display",
-        "US",
-        0.0065,
-        0.0015,
-        0.55,
-        PRODUCT_LINES,
-        ((20, 120), (150, 364)),
-    ),
-    # Retargeting follows intent and takes the last click, but moves little.
-    Campaign(
-        "di_retargeting",
-        "Display Retargeting",
-        "display",
-        "display_network",
-        "adgrid",
-        "display",
-        "US",
-        0.0045,
-        0.0006,
-        0.70,
-    ),
-    Campaign(
-        "pl_homeowners_us",
-        "Homeowners List Mailing",
-        "list_email",
-        "list_vendor",
-        "listhouse",
-        "email",
-        "US",
-        0.18,
-        0.0120,
-        42.0,
-        (_L, _S),
-    ),
-    Campaign(
-        "pl_graduates_us",
-        "Graduates List Mailing",
-        "list_email",
-        "list_vendor",
-        "listhouse",
-        "email",
-        "US",
-        0.10,
-        0.0090,
-        38.0,
-        (_C, _L),
-    ),
-    Campaign(
-        "pl_newcomers_ca",
-        "Newcomers to Canada List",
-        "list_email",
-        "list_vendor",
-        "northlists",
-        "email",
-        "CA",
-        0.24,
-        0.0130,
-        45.0,
-        (_T, _C),
-    ),
-    Campaign(
-        "xs_checking_to_savings",
-        "Cross-Sell: Checking to Savings",
-        "cross_sell_email",
-        "",
-        "crm",
-        "email",
-        "US",
-        0.5,
-        0.0350,
-        0.0,
-        (_S,),
-    ),
-    Campaign(
-        "xs_savings_to_loan",
-        "Cross-Sell: Savings to Loan",
-        "cross_sell_email",
-        "",
-        "crm",
-        "email",
-        "US",
-        0.5,
-        0.0300,
-        0.0,
-        (_L,),
-    ),
-    Campaign(
-        "xs_transfer_ca",
-        "Cross-Sell: Fee-Free Transfers",
-        "cross_sell_email",
-        "",
-        "crm",
-        "email",
-        "CA",
-        0.5,
-        0.0320,
-        0.0,
-        (_T,),
-    ),
-    Campaign(
-        "tv_spring_us",
-        "Spring TV Flight",
-        "tv",
-        "tv_agency",
-        "tv",
-        "qr",
-        "US",
-        0.0004,
-        0.00045,
-        2600.0,
-        PRODUCT_LINES,
-        ((7, 48), (84, 118), (200, 240)),
-    ),
-    Campaign(
-        "tv_hockey_ca",
-        "Hockey Night Spots",
-        "tv",
-        "tv_agency",
-        "tv",
-        "qr",
-        "CA",
-        0.0005,
-        0.00050,
-        900.0,
-        PRODUCT_LINES,
-        ((30, 105), (210, 300)),
-    ),
-    Campaign(
-        "ia_loan_banner",
-        "In-App Loan Banner",
-        "in_app",
-        "",
-        "in_app",
-        "in_app",
-        "US",
-        0.10,
-        0.0080,
-        0.0,
-        (_L,),
-    ),
-    Campaign(
-        "ia_savings_goal",
-        "In-App Savings Goal Card",
-        "in_app",
-        "",
-        "in_app",
-        "in_app",
-        "CA",
-        0.12,
-        0.0090,
-        0.0,
-        (_S,),
-    ),
-    Campaign(
-        "pu_payday_us", "Payday Push", "push", "", "push", "push", "US", 0.05, 0.0100, 0.0, (_S, _T)
-    ),
-    Campaign(
-        "pu_rate_ca", "Rate Rise Push", "push", "", "push", "push", "CA", 0.05, 0.0100, 0.0, (_S,)
-    ),
-)
+
+def _campaign(row: dict[str, str]) -> Campaign:
+    flights = (flight.split("-") for flight in row["flight"].split())
+    return Campaign(
+        code=row["code"],
+        name=row["name"],
+        channel=row["channel"],
+        platform=row["platform"],
+        source=row["source"],
+        medium=row["medium"],
+        country=row["country"],
+        reach=float(row["reach"]),
+        effect=float(row["effect"]),
+        cost=float(row["cost"]),
+        products=tuple(row["products"].split()),
+        flight=tuple((int(first), int(last)) for first, last in flights),
+    )
+
+
+CAMPAIGNS: tuple[Campaign, ...] = _read(Path(__file__).with_name("campaigns.csv"))
+"""All campaigns in the file's order. Brand search and retargeting follow intent: they have reach
+and take the last click, but cause little; TV causes much and leaves hardly a trace."""
 
 INDEX: dict[str, int] = {campaign.code: number for number, campaign in enumerate(CAMPAIGNS)}
 WEB_CHANNELS = ("paid_search", "paid_social", "organic_social", "display")

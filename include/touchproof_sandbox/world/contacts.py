@@ -154,7 +154,8 @@ def _mail_audience(
         audience &= people.is_canadian == (campaign.country == "CA")
     everyone = np.arange(people.count)
     blocked = state.unsubscribed[address, everyone] | state.bounced[address, everyone]
-    return audience & ~blocked
+    reached: NDArray[np.bool_] = audience & ~blocked
+    return reached
 
 
 def use_the_app(seed: int, day: int, people: People, state: State, drafts: SessionDrafts) -> None:

@@ -21,7 +21,8 @@ VALUE = pa.struct(
         ("double_value", pa.float64()),
     ]
 )
-PARAMS = pa.list_(pa.struct([("key", pa.string()), ("value", VALUE)]))
+PARAM = pa.struct([("key", pa.string()), ("value", VALUE)])
+PARAMS = pa.list_(PARAM)
 USER_PROPERTIES = pa.list_(
     pa.struct(
         [
@@ -115,34 +116,33 @@ ITEMS = pa.list_(
         ]
     )
 )
-EVENTS = pa.schema(
-    [
-        ("event_date", pa.string()),
-        ("event_timestamp", pa.int64()),
-        ("event_name", pa.string()),
-        ("event_params", PARAMS),
-        ("event_previous_timestamp", pa.int64()),
-        ("event_value_in_usd", pa.float64()),
-        ("event_bundle_sequence_id", pa.int64()),
-        ("event_server_timestamp_offset", pa.int64()),
-        ("user_id", pa.string()),
-        ("user_pseudo_id", pa.string()),
-        ("privacy_info", PRIVACY),
-        ("user_properties", USER_PROPERTIES),
-        ("user_first_touch_timestamp", pa.int64()),
-        ("device", DEVICE),
-        ("geo", GEO),
-        ("app_info", APP_INFO),
-        ("traffic_source", TRAFFIC_SOURCE),
-        ("stream_id", pa.string()),
-        ("platform", pa.string()),
-        ("ecommerce", ECOMMERCE),
-        ("items", ITEMS),
-        ("collected_traffic_source", COLLECTED),
-        ("is_active_user", pa.bool_()),
-        ("batch_event_index", pa.int64()),
-        ("batch_page_id", pa.int64()),
-        ("batch_ordering_id", pa.int64()),
-        ("session_traffic_source_last_click", SESSION_SOURCE),
-    ]
-)
+_FIELDS: list[tuple[str, pa.DataType]] = [
+    ("event_date", pa.string()),
+    ("event_timestamp", pa.int64()),
+    ("event_name", pa.string()),
+    ("event_params", PARAMS),
+    ("event_previous_timestamp", pa.int64()),
+    ("event_value_in_usd", pa.float64()),
+    ("event_bundle_sequence_id", pa.int64()),
+    ("event_server_timestamp_offset", pa.int64()),
+    ("user_id", pa.string()),
+    ("user_pseudo_id", pa.string()),
+    ("privacy_info", PRIVACY),
+    ("user_properties", USER_PROPERTIES),
+    ("user_first_touch_timestamp", pa.int64()),
+    ("device", DEVICE),
+    ("geo", GEO),
+    ("app_info", APP_INFO),
+    ("traffic_source", TRAFFIC_SOURCE),
+    ("stream_id", pa.string()),
+    ("platform", pa.string()),
+    ("ecommerce", ECOMMERCE),
+    ("items", ITEMS),
+    ("collected_traffic_source", COLLECTED),
+    ("is_active_user", pa.bool_()),
+    ("batch_event_index", pa.int64()),
+    ("batch_page_id", pa.int64()),
+    ("batch_ordering_id", pa.int64()),
+    ("session_traffic_source_last_click", SESSION_SOURCE),
+]
+EVENTS = pa.schema(_FIELDS)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from touchproof_sandbox.world.campaigns import CAMPAIGNS
-from touchproof_sandbox.world.ga4 import HOST
+from touchproof_sandbox.world.ga4_sources import HOST
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
 from touchproof_sandbox.world.records import WELCOME, Day

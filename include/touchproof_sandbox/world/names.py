@@ -36,8 +36,9 @@ PLACES_US = (
     ("Seattle", "Washington", "981"),
 )  # fmt: skip
 PLACES_CA = (
-    ("Toronto", "Ontario", "M5V"), ("Montréal", "Quebec", "H2X"), ("Vancouver", "British Columbia", "V6B"),
-    ("Calgary", "Alberta", "T2P"), ("Québec", "Quebec", "G1R"), ("Halifax", "Nova Scotia", "B3H"),
+    ("Toronto", "Ontario", "M5V"), ("Montréal", "Quebec", "H2X"),
+    ("Vancouver", "British Columbia", "V6B"), ("Calgary", "Alberta", "T2P"),
+    ("Québec", "Quebec", "G1R"), ("Halifax", "Nova Scotia", "B3H"),
 )  # fmt: skip
 MAIL_DOMAINS = (
     "gmail.example",

@@ -75,6 +75,10 @@ class People:
         """Return `US` or `CA`."""
         return "CA" if self.is_canadian[person] else "US"
 
+    def referral_token(self, person: int) -> str:
+        """Return the token that our link to a bank carries for this person."""
+        return f"TPR-{self.recipients[0][person][4:12].upper()}"
+
     def bank(self, person: int) -> str:
         """Return the consortium bank of the person's country."""
         return BANKS[self.country(person)]

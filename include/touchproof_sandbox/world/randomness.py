@@ -55,4 +55,7 @@ def pick(
 ) -> NDArray[np.int64]:
     """Draw `count` indexes with the given weights, which need not sum to 1."""
     edges = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(edges, rng.random(count) * edges[-1], side="right").astype(np.int64)
+    drawn: NDArray[np.int64] = np.searchsorted(
+        edges, rng.random(count) * edges[-1], side="right"
+    ).astype(np.int64)
+    return drawn

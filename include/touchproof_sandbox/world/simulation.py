@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from touchproof_sandbox.world import contacts, outcomes
-from touchproof_sandbox.world.campaigns import CAMPAIGNS
+from touchproof_sandbox.world import bank_openings, contacts, outcomes, registering, selling
+from touchproof_sandbox.world.campaigns import CAMPAIGNS, numbers_of
 from touchproof_sandbox.world.drafts import SessionDrafts
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
@@ -59,11 +59,11 @@ class Simulation:
         flags, last_touch, last_device = contacts.note_contacts(seed, day, state, drafts)
         today = outcomes.Today(day, last_touch, last_device)
         out = outcomes.DayOutcomes(session_flags=flags)
-        outcomes.register(seed, today, people, state, drafts, out)
-        outcomes.open_products(seed, today, people, state, drafts, out)
-        outcomes.go_to_the_bank(seed, today, people, state, drafts, out)
-        outcomes.change_consents(seed, day, people, state, out)
-        outcomes.book_what_is_due(day, state, out)
+        registering.register(seed, today, people, state, drafts, out)
+        selling.open_products(seed, today, people, state, drafts, out)
+        bank_openings.go_to_the_bank(seed, today, people, state, drafts, out)
+        registering.change_consents(seed, day, people, state, out)
+        selling.book_what_is_due(day, state, out)
         sessions = drafts.finish(state, out.session_flags)
         forms = _forms(seed, day, sessions, self.state)
         left = mails.unsubscribed > 0
@@ -92,7 +92,7 @@ def _forms(seed: int, day: int, sessions: Sessions, state: State) -> tuple[FormL
     found = []
     for index in np.flatnonzero(sessions.flags & FORM):
         person = int(sessions.person[index])
-        remembers = bool(state.exposure[person, contacts.numbers_of("tv")].sum() > 0.5)
+        remembers = bool(state.exposure[person, list(numbers_of("tv"))].sum() > 0.5)
         remembers = remembers and rng.random() < 0.5
         at = int(sessions.started[index]) + 240
         found.append(FormLead(person, at, int(sessions.origin[index]), remembers))
