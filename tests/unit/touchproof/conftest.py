@@ -71,9 +71,7 @@ class Drops:
 
     def emails(self, day: str, events: list[Mapping[str, Any]]) -> Path:
         """Let an e-mail event file arrive."""
-        return self.put(
-            day, "email", f"events_{day.replace('-', '')}.json.gz", json.dumps(events)
-        )
+        return self.put(day, "email", f"events_{day.replace('-', '')}.json.gz", json.dumps(events))
 
     def extract(self, source: str, night: str, **options: Any) -> ExtractReport:
         """Extract a source for a night given as text."""
