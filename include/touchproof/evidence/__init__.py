@@ -1,1 +1,1 @@
-"""The evidence part of touchproof."""
+"""Evidence packs: the files that prove a bank's claims, made once and never changed."""

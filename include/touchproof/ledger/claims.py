@@ -81,7 +81,8 @@ def register_candidates(
     """Register each eligible skip as a claim, once a bank, opening and fee kind.
 
     A claim that is still a candidate follows the build (a corrected fee, a merged person), and
-    the log says which columns did; from review on it stays exactly as it is.
+    the log says which columns did; from review, or from being planned into a pack, on it stays
+    exactly as it is.
 
     Args:
         ledger: The world's ledger.
@@ -102,7 +103,7 @@ def register_candidates(
         changed = []
         for row in given:
             before = known.get(row["claim_id"])
-            if before is not None and before["status"] == "candidate":
+            if before and before["status"] == "candidate" and before["pack_number"] is None:
                 columns = [name for name in _NEEDED if row[name] != before[name]]
                 if columns:
                     changed.append((row, columns))
@@ -178,7 +179,41 @@ def move(
     if to_status == "issued":
         raise BadInputError("A claim is issued only by an evidence pack", where=to_status)
     with ledger.transaction() as connection:
+        _require_not_planned(connection, claim_ids)
         move_within(connection, claim_ids, to_status, clock(), actor, reason, values or {})
+
+
+def plan_into_pack(
+    connection: Connection, claim_ids: Sequence[str], bank_id: str, pack_number: int
+) -> None:
+    """Bind candidates to a planned pack, so that nothing else moves them before it is issued.
+
+    Args:
+        connection: The transaction that writes the pack's row.
+        claim_ids: The claims.
+        bank_id: Their bank.
+        pack_number: The pack.
+
+    Raises:
+        LedgerError: If one isn't a free candidate of that bank any more.
+    """
+    bound = connection.execute(
+        update(claims)
+        .where(
+            claims.c.claim_id == bindparam("planned_claim_id"),
+            claims.c.bank_id == bank_id,
+            claims.c.status == "candidate",
+            claims.c.pack_number.is_(None),
+        )
+        .values(pack_number=pack_number),
+        [{"planned_claim_id": claim_id} for claim_id in claim_ids],
+    )
+    if bound.rowcount != len(claim_ids):
+        raise LedgerError(
+            "The claims changed while their pack was made",
+            where=f"{bank_id}/{pack_number:04d}",
+            todo="Export again.",
+        )
 
 
 def issue(
@@ -196,8 +231,7 @@ def issue(
         BadInputError: If a claim can't be issued any more.
     """
     reason = f"evidence pack {bank_id}/{pack_number:04d}"
-    values = {"pack_number": pack_number, "issued_at": issued_at}
-    move_within(connection, claim_ids, "issued", issued_at, actor, reason, values)
+    move_within(connection, claim_ids, "issued", issued_at, actor, reason, {"issued_at": issued_at})
 
 
 def move_within(
@@ -237,6 +271,20 @@ def move_within(
             for claim_id in claim_ids
         ],
     )
+
+
+def _require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> None:
+    wanted = set(claim_ids)
+    planned = select(claims.c.claim_id).where(
+        claims.c.pack_number.is_not(None), claims.c.issued_at.is_(None)
+    )
+    for row in connection.execute(planned):
+        if row.claim_id in wanted:
+            raise BadInputError(
+                "A claim is being issued",
+                where=f"claim {row.claim_id}",
+                todo="Let `touchproof evidence export` finish its pack first.",
+            )
 
 
 def status_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, str]:

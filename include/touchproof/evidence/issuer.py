@@ -1,0 +1,276 @@
+"""Issuing one bank's packs: whole or not at all, once, and never changed.
+
+Belongs here: the order of the durable steps, finishing what a killed run left, refusing to rewrite.
+Doesn't belong here: a pack's bytes (pack.py), the ledger's rows of packs (pack_ledger.py), which
+banks and months are asked for (export.py).
+
+Steps of one pack, each durable before the next:
+
+1. the files, whole, in `evidence/.staging/`;
+2. one ledger transaction: the pack is planned (number, head hash, moment, claims) and its claims
+   are bound to it;
+3. a rename to `evidence/<bank_id>/<pack_number>/`;
+4. one ledger transaction: the claims are issued, the pack's row is closed for ever.
+
+Killed before 2, nothing was issued and the next run starts anew; killed later, the next run
+finishes the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import touchproof
+from touchproof.clock import Clock
+from touchproof.durable import fsync, fsync_tree, rename
+from touchproof.errors import BadInputError, CheckFailedError
+from touchproof.evidence import pack_format as form
+from touchproof.evidence.pack import PackHeader, build_pack
+from touchproof.evidence.pack_ledger import (
+    PackRow,
+    finish_pack,
+    open_claims,
+    pack_rows,
+    planned_claims,
+    record_plan,
+)
+from touchproof.evidence.periods import PlannedPack, plan_packs
+from touchproof.evidence.trail import EvidenceHandoff, batch_hashes
+from touchproof.evidence.verify_pack import PackCheck, check_pack
+from touchproof.handoff import VERSIONS, read_handoff
+from touchproof.ledger.claims import ELIGIBLE
+from touchproof.ledger.store import Ledger
+from touchproof.settings import Settings
+
+_LOG = logging.getLogger(__name__)
+_STAGING = ".staging"
+
+
+@dataclass(frozen=True)
+class PackReport:
+    """Tell about one pack of a bank after an export.
+
+    Args:
+        bank_id: The bank.
+        pack_number: Its number in the bank's chain, from 1.
+        period: Month `YYYY-MM`.
+        path: Its folder, relative to the world's.
+        claims: Claims in it.
+        touches: Contacts in it.
+        fees: Cents by currency.
+        manifest_sha256: The head hash that is handed over with the pack.
+        issued_at: Fixed once.
+        outcome: `issued` now, `finished` (a killed run had begun it) or `unchanged`.
+    """
+
+    bank_id: str
+    pack_number: int
+    period: str
+    path: str
+    claims: int
+    touches: int
+    fees: Mapping[str, int]
+    manifest_sha256: str
+    issued_at: datetime
+    outcome: str
+
+
+class Issuer:
+    """Issue the packs of one export; the caller holds the export lock."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        evidence: EvidenceHandoff,
+        clock: Clock,
+        actor: str,
+        step: Callable[[str], None],
+    ) -> None:
+        self.settings = settings
+        self.root = settings.paths.evidence
+        self.ledger = Ledger.of(settings)
+        self.evidence = evidence
+        self.clock = clock
+        self.actor = actor
+        self.step = step
+
+    def issue_bank(self, bank_id: str, until: str) -> list[PackReport]:
+        """Finish, check and issue one bank's packs up to a period."""
+        if not re.fullmatch(r"[a-z0-9_]{1,60}", bank_id):
+            raise BadInputError("A bank's id can't name a folder", where="bank_id")
+        reports = []
+        rows = pack_rows(self.ledger, bank_id)
+        for row in rows:
+            if row.state == "issued":
+                reports.append(self._report(row, self._require_unchanged(row), "unchanged"))
+            else:
+                reports.append(self._report(row, self._finish(row), "finished"))
+        eligible = self._eligible_ids()
+        opened = {
+            claim_id: claim["opened_date"]
+            for claim_id, claim in open_claims(self.ledger, bank_id).items()
+            if claim_id in eligible
+        }
+        last = rows[-1] if rows else None
+        for due in plan_packs(opened, last.period if last else None, until):
+            last, check = self._issue(bank_id, due, last)
+            reports.append(self._report(last, check, "issued"))
+        self._require_no_strangers(bank_id)
+        return reports
+
+    def _eligible_ids(self) -> set[str]:
+        rows = self.evidence.referrals.select(["claim_id", "eligibility"]).to_pylist()
+        return {str(row["claim_id"]) for row in rows if row["eligibility"] == ELIGIBLE}
+
+    def _issue(
+        self, bank_id: str, due: PlannedPack, last: PackRow | None
+    ) -> tuple[PackRow, PackCheck]:
+        number = last.pack_number + 1 if last else 1
+        now = self.clock().astimezone(UTC).replace(microsecond=0)
+        row = PackRow(
+            bank_id=bank_id,
+            pack_number=number,
+            period=due.period,
+            state="planned",
+            night=self.evidence.handoff.night,
+            head_sha256="",
+            previous_sha256=last.head_sha256 if last else None,
+            claim_ids=due.claim_ids,
+            handoff=self.evidence.handoff.version,
+            code_version=touchproof.__version__,
+            business_timezone=self.settings.business_timezone,
+            actor=self.actor,
+            issued_at=max(now, last.issued_at) if last else now,
+        )
+        claims = open_claims(self.ledger, bank_id)
+        files = self._build(row, {name: claims[name] for name in due.claim_ids}, self.evidence)
+        row = replace(row, head_sha256=form.sha256(files[form.MANIFEST]))
+        self._require_free(row)
+        self._stage(row, files)
+        self.step("staged")
+        record_plan(self.ledger, row)
+        self.step("planned")
+        return row, self._place(row)
+
+    def _finish(self, row: PackRow) -> PackCheck:
+        """Finish a pack that a killed run has planned, with the same bytes."""
+        if not self._folder(row).exists() and _head(self._staged(row)) != row.head_sha256:
+            versions = self.settings.paths.handoff(row.night).parent / VERSIONS
+            evidence = EvidenceHandoff(read_handoff(versions / row.handoff))
+            files = self._build(row, planned_claims(self.ledger, row), evidence)
+            if form.sha256(files[form.MANIFEST]) != row.head_sha256:
+                raise CheckFailedError(
+                    "A planned pack's files are gone and can't be made again as they were",
+                    where=row.name,
+                    todo="Restore the world's evidence folder from its backup.",
+                )
+            self._stage(row, files)
+        return self._place(row)
+
+    def _build(
+        self,
+        row: PackRow,
+        claims: Mapping[str, Mapping[str, object]],
+        evidence: EvidenceHandoff,
+    ) -> dict[str, bytes]:
+        claim_lines, touch_lines = evidence.lines(row.bank_id, claims)
+        header = PackHeader(
+            bank_id=row.bank_id,
+            pack_number=row.pack_number,
+            period=row.period,
+            business_timezone=row.business_timezone,
+            night=row.night,
+            issued_at=row.issued_at,
+            code_version=row.code_version,
+            previous_manifest_sha256=row.previous_sha256,
+        )
+        hashes = batch_hashes(self.settings.paths.landing, touch_lines)
+        return build_pack(header, claim_lines, touch_lines, hashes)
+
+    def _stage(self, row: PackRow, files: Mapping[str, bytes]) -> None:
+        folder = self._staged(row)
+        shutil.rmtree(folder, ignore_errors=True)  # of a run killed before it planned the pack
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+            (folder / name).chmod(0o444)
+        fsync_tree(folder)
+
+    def _place(self, row: PackRow) -> PackCheck:
+        """Bring a planned pack to its place and close it in the ledger."""
+        folder = self._folder(row)
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            fsync(folder.parent.parent)
+            rename(self._staged(row), folder)
+            self.step("renamed")
+        check = self._require_unchanged(row)
+        finish_pack(self.ledger, row)
+        self.step("issued")
+        _LOG.info("pack %s issued: %d claims", row.name, len(row.claim_ids))
+        return check
+
+    def _require_unchanged(self, row: PackRow) -> PackCheck:
+        """Refuse to go on if a pack isn't, byte for byte, what the ledger committed to."""
+        check = check_pack(self._folder(row)) if self._folder(row).is_dir() else None
+        if check is None or check.faults or check.manifest_sha256 != row.head_sha256:
+            fault = "its folder is missing" if check is None else "; ".join(check.faults[:3])
+            raise CheckFailedError(
+                f"An issued pack isn't what was issued: {fault or 'another manifest'}",
+                where=row.name,
+                todo="An issued pack is never rewritten: put its folder back from the backup.",
+            )
+        return check
+
+    def _require_free(self, row: PackRow) -> None:
+        if self._folder(row).exists():
+            raise CheckFailedError(
+                "There is a pack in the evidence folder that the ledger doesn't know",
+                where=row.name,
+                todo="It may have been handed over: restore the ledger that issued it.",
+            )
+
+    def _require_no_strangers(self, bank_id: str) -> None:
+        known = {form.folder_name(row.pack_number) for row in pack_rows(self.ledger, bank_id)}
+        folder = self.root / bank_id
+        strangers = {path.name for path in folder.iterdir()} - known if folder.exists() else set()
+        if strangers:
+            raise CheckFailedError(
+                "The bank's folder holds what the ledger doesn't know",
+                where=f"{bank_id}/{min(strangers)}",
+                todo="Move it aside, or restore the ledger that issued it.",
+            )
+
+    def _report(self, row: PackRow, check: PackCheck, outcome: str) -> PackReport:
+        return PackReport(
+            bank_id=row.bank_id,
+            pack_number=row.pack_number,
+            period=row.period,
+            path=self._folder(row).relative_to(self.settings.paths.root).as_posix(),
+            claims=len(check.claim_ids),
+            touches=check.touches,
+            fees=check.cents,
+            manifest_sha256=row.head_sha256,
+            issued_at=row.issued_at,
+            outcome=outcome,
+        )
+
+    def _folder(self, row: PackRow) -> Path:
+        return self.root / row.bank_id / form.folder_name(row.pack_number)
+
+    def _staged(self, row: PackRow) -> Path:
+        return self.root / _STAGING / f"{row.bank_id}-{form.folder_name(row.pack_number)}"
+
+
+def _head(folder: Path) -> str | None:
+    """Return the manifest's hash of a whole staged pack, else None."""
+    if not folder.is_dir():
+        return None
+    check = check_pack(folder)
+    return None if check.faults else check.manifest_sha256
