@@ -1,0 +1,131 @@
+"""Nights in a row: exact sums, fewer records the second time, nothing in a quiet night, repeats."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from nights import World
+
+if TYPE_CHECKING:
+    from conftest import Seen  # the fixture's type
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+MODELS = (
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "time_decay",
+    "position_based",
+)
+FIRST = date(2026, 4, 14)
+
+
+def test_each_night_is_published_under_its_own_date(nights: dict[str, Seen]) -> None:
+    published = [nights[name].status["published"]["night"] for name in ("first", "second", "quiet")]
+    assert published == [(FIRST + timedelta(days=n)).isoformat() for n in range(3)]
+
+
+def test_rows_in_equal_loaded_plus_quarantined(nights: dict[str, Seen]) -> None:
+    sources = nights["first"].status["sources"]
+    assert len(sources) >= 7
+    for source in sources:
+        assert source["rows_in"] == source["rows_loaded"] + source["rows_quarantined"], source
+        assert source["status"] == "fresh"
+        assert source["rows_in"] > 0, source
+
+
+def test_attributed_cents_equal_each_conversions_revenue(
+    nights: dict[str, Seen], demo: World
+) -> None:
+    for model in MODELS:
+        rows = demo.sql(
+            f"""
+            select
+                count(*) as conversions,
+                count(*) filter (where coalesce(credited.cents, -1) <> conversions.revenue_cents)
+                    as wrong,
+                count(*) filter (where credited.weight <> 1) as unbalanced
+            from marts.fct_conversions as conversions
+            left join (
+                select
+                    conversion_id,
+                    sum({model}_revenue_cents) as cents,
+                    sum({model}_weight) as weight
+                from marts.fct_attribution
+                group by conversion_id
+            ) as credited using (conversion_id)
+            """
+        )
+        assert int(rows[0]["conversions"]) > 100
+        assert (int(rows[0]["wrong"]), int(rows[0]["unbalanced"])) == (0, 0), model
+
+
+def test_conversions_without_touchpoints_are_there_with_a_reason(
+    nights: dict[str, Seen], demo: World
+) -> None:
+    rows = demo.sql(
+        "select count(*) as alone, count(unattributed_reason) as reasons "
+        "from marts.fct_attribution where touchpoint_id is null"
+    )
+    assert int(rows[0]["alone"]) > 0
+    assert rows[0]["alone"] == rows[0]["reasons"]
+
+
+@pytest.mark.parametrize("mart", ["mart_campaign_performance", "mart_channel_performance"])
+def test_performance_totals_equal_the_conversions(
+    nights: dict[str, Seen], demo: World, mart: str
+) -> None:
+    expected = demo.sql(
+        "select currency, sum(revenue_cents)::bigint as cents, count(*) as conversions "
+        "from marts.fct_conversions group by all order by all"
+    )
+    for model in MODELS:
+        found = demo.sql(
+            f"select currency, sum(revenue_cents)::bigint as cents, "
+            f"sum(conversions)::decimal(18, 6) as conversions from marts.{mart} "
+            f"where model = '{model}' group by all order by all"
+        )
+        assert [(row["currency"], row["cents"]) for row in found] == [
+            (row["currency"], row["cents"]) for row in expected
+        ]
+        for row, wanted in zip(found, expected, strict=True):
+            assert float(row["conversions"]) == pytest.approx(int(wanted["conversions"]), abs=1e-6)
+
+
+def test_the_second_night_pushes_fewer_records(nights: dict[str, Seen]) -> None:
+    assert nights["first"].push["pushed"] > nights["second"].push["pushed"] > 0
+    assert nights["first"].push["refused"] == nights["second"].push["refused"] == 0
+
+
+def test_a_quiet_night_pushes_nothing_with_at_most_three_calls(nights: dict[str, Seen]) -> None:
+    assert nights["quiet"].push["pushed"] == 0
+    assert nights["quiet"].push["calls"] <= 3
+
+
+def test_a_repeated_night_gives_the_same_marts_and_pushes_nothing(nights: dict[str, Seen]) -> None:
+    assert nights["repeated"].hashes == nights["quiet"].hashes
+    assert len(nights["quiet"].hashes) >= 9
+    assert nights["repeated"].push["pushed"] == 0
+
+
+def test_a_night_with_news_changes_the_marts(nights: dict[str, Seen]) -> None:
+    assert nights["second"].hashes["fct_touchpoints"] != nights["first"].hashes["fct_touchpoints"]
+
+
+def test_skips_have_packs_that_verify(nights: dict[str, Seen], demo: World) -> None:
+    banks = sorted(folder for folder in demo.settings.paths.evidence.iterdir() if folder.is_dir())
+    assert len(banks) == 2
+    for bank in banks:
+        demo.touchproof("evidence", "verify", str(bank))
+        assert list(bank.glob("*/claims.csv"))
+
+
+def test_the_summary_tells_what_to_do_next(nights: dict[str, Seen]) -> None:
+    printed = nights["first"].printed
+    for word in ("Salesforce", "northlake", "maple", "make run", "make ui", "touchproof sql"):
+        assert word in printed, word
+    assert max(len(line) for line in printed.splitlines()) <= 120
