@@ -69,6 +69,13 @@ class Drops:
         name = f"spend_{platform}_{day.replace('-', '')}.csv"
         return self.put(arrives or day, "media", name, text)
 
+    def table(self, day: str, source: str, kind: str, name: str, rows: list[str]) -> Path:
+        """Let a file of one of HEADERS arrive, rows as delimited text."""
+        content = "\n".join([HEADERS[kind], *rows]) + "\n"
+        encoding = "latin-1" if kind == "maple" else "utf-8"
+        data = content.encode(encoding)
+        return self.put(day, source, name, gzip.compress(data) if name.endswith(".gz") else data)
+
     def emails(self, day: str, events: list[Mapping[str, Any]]) -> Path:
         """Let an e-mail event file arrive."""
         return self.put(day, "email", f"events_{day.replace('-', '')}.json.gz", json.dumps(events))
