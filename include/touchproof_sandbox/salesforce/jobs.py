@@ -1,7 +1,8 @@
-"""Bulk API 2.0 jobs: their life, their files, their processing.
+"""Bulk API 2.0 jobs: their life and their processing.
 
 Belongs here: creating, uploading, closing, aborting, deleting, listing and processing ingest and
-query jobs. Doesn't belong here: HTTP (routes_bulk.py), rules of rows (writer.py).
+query jobs. Doesn't belong here: HTTP (routes_bulk.py), rules of rows (writer.py), the jobs' files
+(job_files.py).
 
 A closed job is processed at once unless a delay is set; then it is processed by the first request
 after the delay, so that no thread of ours decides what happens when. A delay counts seconds, or
@@ -12,9 +13,7 @@ are forgotten after seven days of the org's clock.
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from array import array
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -27,12 +26,10 @@ from touchproof_sandbox.salesforce.ingest_csv import (
     LINE_ENDINGS,
     UnreadableUploadError,
     read_upload,
-    split_upload,
-    write_rows,
 )
-from touchproof_sandbox.salesforce.schema import API_VERSION
+from touchproof_sandbox.salesforce.job_files import JobFiles, JobRow
 from touchproof_sandbox.salesforce.storage import Storage, format_moment
-from touchproof_sandbox.salesforce.writer import Operation, Outcome, Writer, sobject_of
+from touchproof_sandbox.salesforce.writer import Operation, Writer, sobject_of
 
 INGEST_OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 QUERY_OPERATIONS = frozenset({"query", "queryAll"})
@@ -42,8 +39,6 @@ MULTIPART_MAX_CHARACTERS = 100_000
 RESULT_KINDS = ("successfulResults", "failedResults", "unprocessedrecords")
 _KEPT = timedelta(days=7)
 _PAGE = 1000
-
-JobRow = dict[str, Any]
 
 
 class Jobs:
@@ -57,6 +52,7 @@ class Jobs:
     def __init__(self, storage: Storage, wall_clock: Callable[[], float] = time.time) -> None:
         self._storage = storage
         self._wall_clock = wall_clock
+        self._files = JobFiles(storage.jobs_folder)
 
     # Life
 
@@ -141,8 +137,8 @@ class Jobs:
             raise _wrong_state(f"Can't upload to a job whose state is {job['state']}")
         if job["has_content"]:
             raise _wrong_state(f"Found multiple contents for job: <{job_id}>")
-        content.replace(self._file(job_id, "content"))
-        self._update(job_id, has_content=1)
+        content.replace(self._files.path(job["id"], "content"))
+        self._update(job["id"], has_content=1)
 
     def patch(self, kind: str, job_id: str, state: str) -> JobRow:
         """Close or abort a job; return it as Salesforce answers, before its processing.
@@ -197,8 +193,7 @@ class Jobs:
 
     def _forget(self, job_id: str) -> None:
         self._storage.db.execute("delete from jobs where id = ?", (job_id,))
-        for path in self._storage.jobs_folder.glob(f"{job_id}.*"):
-            path.unlink()
+        self._files.forget(job_id)
 
     # Looking
 
@@ -246,80 +241,44 @@ class Jobs:
             " order by closed_wall, number"
         ).fetchall():
             if row["polls_left"] == 0 and self._wall_clock() >= row["closed_wall"] + seconds:
-                self._process(row)
+                self._process(dict(row))
             elif row["polls_left"] == 0 and row["state"] == "UploadComplete":
                 self._update(row["id"], state="InProgress")
 
-    def _process(self, job: sqlite3.Row) -> None:
+    def _process(self, job: JobRow) -> None:
         with self._storage.transaction():
             if job["kind"] == "query":
                 self._process_query(job)
             else:
                 self._process_ingest(job)
 
-    def _process_query(self, job: sqlite3.Row) -> None:
+    def _process_query(self, job: JobRow) -> None:
         query = soql.parse(job["soql"])
-        path = self._file(job["id"], "result")
-        count = write_rows(
-            path,
-            query.fields,
-            query.rows(self._storage, include_deleted=job["operation"] == "queryAll"),
-            job["delimiter"],
-            job["line_ending"],
-        )
-        self._file(job["id"], "offsets").write_bytes(_row_offsets(path).tobytes())
+        rows = query.rows(self._storage, include_deleted=job["operation"] == "queryAll")
+        count = self._files.write_query(job, query.fields, rows)
         self._update(job["id"], state="JobComplete", processed=count)
 
-    def _process_ingest(self, job: sqlite3.Row) -> None:
-        content = self._file(job["id"], "content").read_bytes()
+    def _process_ingest(self, job: JobRow) -> None:
+        content = self._files.path(job["id"], "content").read_bytes()
         try:
             upload = read_upload(
                 content, sobject_of(job["object"]), job["delimiter"], job["line_ending"]
             )
         except UnreadableUploadError as error:
-            self._write_results(job, (), [])
-            self._file(job["id"], "unprocessedrecords").write_bytes(content)
+            self._files.write_unprocessed(job)
             self._update(job["id"], state="Failed", error=str(error))
             return
         outcomes = Writer(self._storage, job["object"]).apply(
             cast(Operation, job["operation"]), upload.rows(), job["external_id_field"]
         )
-        self._write_results(job, upload.header, list(zip(upload.cells, outcomes, strict=True)))
+        rows = list(zip(upload.cells, outcomes, strict=True))
+        self._files.write_results(job, upload.header, rows)
         self._update(
             job["id"],
             state="JobComplete",
             processed=len(outcomes),
             failed=sum(1 for outcome in outcomes if outcome.refusal is not None),
         )
-
-    def _write_results(
-        self,
-        job: sqlite3.Row,
-        header: tuple[str, ...],
-        rows: list[tuple[tuple[str, ...], Outcome]],
-    ) -> None:
-        style = (job["delimiter"], job["line_ending"])
-        write_rows(
-            self._file(job["id"], "successfulResults"),
-            ("sf__Id", "sf__Created", *header),
-            (
-                (outcome.id, "true" if outcome.created else "false", *cells)
-                for cells, outcome in rows
-                if outcome.refusal is None
-            ),
-            *style,
-        )
-        write_rows(
-            self._file(job["id"], "failedResults"),
-            ("sf__Id", "sf__Error", *header),
-            (
-                (outcome.id, str(outcome.refusal), *cells)
-                for cells, outcome in rows
-                if outcome.refusal is not None
-            ),
-            *style,
-        )
-        write_rows(self._file(job["id"], "unprocessedrecords"), header, (), *style)
 
     # Results
 
@@ -335,21 +294,10 @@ class Jobs:
             raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
         if job["state"] not in ENDED:
             raise _wrong_state(f"The job hasn't ended, its state is {job['state']}")
-        path = self._file(job["id"], wanted)
+        path = self._files.path(job["id"], wanted)
         if not path.exists():  # aborted: whatever was uploaded stayed unprocessed
-            self._write_aborted(job)
+            self._files.write_unprocessed(job)
         return path
-
-    def _write_aborted(self, job: JobRow) -> None:
-        content = self._file(job["id"], "content")
-        raw = content.read_bytes() if content.exists() else b""
-        try:
-            header, _ = split_upload(raw, job["delimiter"], job["line_ending"])
-        except UnreadableUploadError:
-            header = ()
-        self._write_results(cast(sqlite3.Row, job), header, [])
-        if raw:
-            self._file(job["id"], "unprocessedrecords").write_bytes(raw)
 
     def query_page(self, job_id: str, first: int, rows: int) -> tuple[bytes, int, int | None]:
         """Return a page of a query's result: CSV with header, its rows, where the next starts.
@@ -360,19 +308,7 @@ class Jobs:
         job = self.get("query", job_id)
         if job["state"] != "JobComplete":
             raise _wrong_state(f"The job isn't complete, its state is {job['state']}")
-        offsets: array[int] = array("Q")
-        offsets.frombytes(self._file(job["id"], "offsets").read_bytes())
-        last = min(first + rows, job["processed"])
-        with self._file(job["id"], "result").open("rb") as file:
-            header = file.read(offsets[0])
-            file.seek(offsets[first])
-            body = file.read(offsets[last] - offsets[first])
-        return header + body, last - first, last if last < job["processed"] else None
-
-    # Files and rows of the table
-
-    def _file(self, job_id: str, kind: str) -> Path:
-        return self._storage.jobs_folder / f"{job_id}.{kind}.csv"
+        return self._files.read_page(job, first, rows)
 
     def _update(self, job_id: str, **values: Any) -> None:
         names = ", ".join(f"{name} = ?" for name in values)
@@ -382,57 +318,5 @@ class Jobs:
         )
 
 
-def _row_offsets(path: Path) -> array[int]:
-    """Return where each row starts, the end last; a quoted line end isn't one."""
-    offsets: array[int] = array("Q")
-    position = 0
-    is_quoted = False
-    with path.open("rb") as file:
-        for line in file:
-            position += len(line)
-            is_quoted ^= line.count(b'"') % 2 == 1
-            if not is_quoted:
-                offsets.append(position)
-    return offsets
-
-
 def _wrong_state(message: str) -> ApiError:
     return ApiError(400, "INVALIDJOBSTATE", message)
-
-
-def job_answer(job: JobRow) -> dict[str, Any]:
-    """Return a job's JSON as a poll answers it."""
-    answer: dict[str, Any] = {
-        "id": job["id"],
-        "operation": job["operation"],
-        "object": job["object"],
-        "createdById": "0055e000000TPUSEA2",
-        "createdDate": job["created_at"].replace("Z", "+0000"),
-        "systemModstamp": job["modified_at"].replace("Z", "+0000"),
-        "state": job["state"],
-        "concurrencyMode": "Parallel",
-        "contentType": "CSV",
-        "apiVersion": float(API_VERSION),
-        "lineEnding": job["line_ending"],
-        "columnDelimiter": job["delimiter"],
-        "jobType": "V2Query" if job["kind"] == "query" else "V2Ingest",
-    }
-    if job["kind"] == "ingest":
-        answer["contentUrl"] = f"services/data/v{API_VERSION}/jobs/ingest/{job['id']}/batches"
-    if job["external_id_field"]:
-        answer["externalIdFieldName"] = job["external_id_field"]
-    if job["state"] not in {"Open", "UploadComplete"}:
-        answer |= {
-            "numberRecordsProcessed": job["processed"],
-            "retries": 0,
-            "totalProcessingTime": 0,
-        }
-        if job["kind"] == "ingest":
-            answer |= {
-                "numberRecordsFailed": job["failed"],
-                "apiActiveProcessingTime": 0,
-                "apexProcessingTime": 0,
-            }
-    if job["error"]:
-        answer["errorMessage"] = job["error"]
-    return answer

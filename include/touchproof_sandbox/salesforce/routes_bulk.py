@@ -19,10 +19,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from touchproof_sandbox.salesforce.errors import ApiError
+from touchproof_sandbox.salesforce.job_files import JobRow
 from touchproof_sandbox.salesforce.jobs import (
     MAX_UPLOAD_BYTES,
     MULTIPART_MAX_CHARACTERS,
-    job_answer,
 )
 from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.routing import call, json_object
@@ -206,3 +206,41 @@ def _row_of(locator: str) -> int:
         return int(base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)))
     except (binascii.Error, ValueError):
         raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator") from None
+
+
+def job_answer(job: JobRow) -> dict[str, Any]:
+    """Return a job's JSON as a poll answers it."""
+    answer: dict[str, Any] = {
+        "id": job["id"],
+        "operation": job["operation"],
+        "object": job["object"],
+        "createdById": "0055e000000TPUSEA2",
+        "createdDate": job["created_at"].replace("Z", "+0000"),
+        "systemModstamp": job["modified_at"].replace("Z", "+0000"),
+        "state": job["state"],
+        "concurrencyMode": "Parallel",
+        "contentType": "CSV",
+        "apiVersion": float(API_VERSION),
+        "lineEnding": job["line_ending"],
+        "columnDelimiter": job["delimiter"],
+        "jobType": "V2Query" if job["kind"] == "query" else "V2Ingest",
+    }
+    if job["kind"] == "ingest":
+        answer["contentUrl"] = f"services/data/v{API_VERSION}/jobs/ingest/{job['id']}/batches"
+    if job["external_id_field"]:
+        answer["externalIdFieldName"] = job["external_id_field"]
+    if job["state"] not in {"Open", "UploadComplete"}:
+        answer |= {
+            "numberRecordsProcessed": job["processed"],
+            "retries": 0,
+            "totalProcessingTime": 0,
+        }
+        if job["kind"] == "ingest":
+            answer |= {
+                "numberRecordsFailed": job["failed"],
+                "apiActiveProcessingTime": 0,
+                "apexProcessingTime": 0,
+            }
+    if job["error"]:
+        answer["errorMessage"] = job["error"]
+    return answer

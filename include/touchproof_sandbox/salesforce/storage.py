@@ -19,6 +19,9 @@ from typing import Any
 
 from touchproof_sandbox.salesforce.schema import OBJECTS, ORG_ID, SObject, record_id
 
+Record = dict[str, str | None]
+"""A whole record: every declared field, values as stored, None for empty."""
+
 FIRST_MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
 
 _TABLES = """
@@ -161,12 +164,10 @@ class Storage:
 
     # Records
 
-    def find(
-        self, sobject: SObject, field: str, values: Iterable[str]
-    ) -> dict[str, list[dict[str, str | None]]]:
+    def find(self, sobject: SObject, field: str, values: Iterable[str]) -> dict[str, list[Record]]:
         """Return the records, deleted ones too, by the value of one field."""
         wanted = list(dict.fromkeys(values))
-        found: dict[str, list[dict[str, str | None]]] = {}
+        found: dict[str, list[Record]] = {}
         for start in range(0, len(wanted), 500):
             some = wanted[start : start + 500]
             marks = ",".join("?" * len(some))
@@ -175,7 +176,7 @@ class Storage:
                 found.setdefault(row[field], []).append(dict(row))
         return found
 
-    def write(self, sobject: SObject, records: Sequence[dict[str, str | None]]) -> None:
+    def write(self, sobject: SObject, records: Sequence[Record]) -> None:
         """Insert or replace whole records by Id."""
         names = [field.name for field in sobject.fields]
         columns = ", ".join(f'"{name}"' for name in names)

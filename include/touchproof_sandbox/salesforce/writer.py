@@ -1,7 +1,8 @@
 """Writing records: insert, update, upsert and delete, many rows in one pass.
 
-Belongs here: matching rows to records, the rules that need other records, and the outcome of each
-row in request order. Doesn't belong here: CSV and JSON (jobs.py, routes_rest.py).
+Belongs here: matching rows to records, and the outcome of each row in request order. Doesn't
+belong here: rules of values (rules.py), rules that need other records (neighbours.py), CSV and
+JSON (jobs.py, routes_rest.py).
 
 A row is a mapping from API name to value. A missing name leaves the field alone, None clears it.
 Where the documentation is silent we guess, and say so: rows that name the same record twice in one
@@ -10,20 +11,24 @@ call are all refused.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from touchproof_sandbox.salesforce.errors import ApiError, Refusal
+from touchproof_sandbox.salesforce.neighbours import (
+    Row,
+    refuse_duplicates,
+    refuse_missing_parents,
+    resolve_parents,
+)
+from touchproof_sandbox.salesforce.planted import PlantedRefusals
 from touchproof_sandbox.salesforce.rules import Check, check_of, missing_fields
 from touchproof_sandbox.salesforce.schema import OBJECTS, SObject, long_id
-from touchproof_sandbox.salesforce.storage import Storage
+from touchproof_sandbox.salesforce.storage import Record, Storage
 
 Operation = Literal["insert", "update", "upsert", "delete", "hardDelete", "undelete"]
-Row = Mapping[str, str | None]
-Record = dict[str, str | None]
 
 
 @dataclass(frozen=True)
@@ -80,11 +85,11 @@ class Writer:
         self, operation: Operation, rows: Sequence[Row], key: str, stamp: str | None
     ) -> list[Outcome]:
         refusals: list[Refusal | None] = [None] * len(rows)
-        rows = self._resolve_parents(rows, refusals)
+        rows = resolve_parents(self._storage, self.sobject, rows, refusals)
         targets = self._match(operation, rows, key, refusals)
         removal = operation in {"delete", "hardDelete", "undelete"}
         records: list[Record] = []
-        planted = self._planted_refusals()
+        planted = PlantedRefusals(self._storage, self.sobject.name)
         for number, (row, target) in enumerate(zip(rows, targets, strict=True)):
             record: Record = dict(target) if target is not None else self._blank()
             records.append(record)
@@ -93,8 +98,8 @@ class Writer:
             if refusals[number] is None:
                 refusals[number] = planted.refusal(row, record)
         if not removal:
-            self._check_unique(records, refusals)
-            self._check_references(rows, records, refusals)
+            refuse_duplicates(self._storage, self.sobject, records, refusals)
+            refuse_missing_parents(self._storage, self.sobject, rows, records, refusals)
         planted.save()
         return self._store(operation, records, targets, refusals, stamp)
 
@@ -141,37 +146,6 @@ class Writer:
                     targets[number], refusals[number] = _by_external_id(matched, key)
         return targets
 
-    def _resolve_parents(
-        self, rows: Sequence[Row], refusals: list[Refusal | None]
-    ) -> Sequence[Row]:
-        """Replace `Account.Key__c` by the Id of the parent that has this key."""
-        dotted = {name for row in rows for name in row if "." in name}
-        if not dotted:
-            return rows
-        resolved = [dict(row) for row in rows]
-        for name in sorted(dotted):
-            relationship, _, parent_key = name.partition(".")
-            field = next(f for f in self.sobject.fields if f.relationship == relationship)
-            parent = OBJECTS[field.refers_to or ""]
-            values = [value for row in rows if (value := row.get(name))]
-            found = self._storage.find(parent, parent_key, values)
-            for number, row in enumerate(resolved):
-                if name not in row:
-                    continue
-                value = row.pop(name)
-                live = [one for one in found.get(value or "", []) if one["IsDeleted"] != "true"]
-                if value is None:
-                    row[field.name] = None
-                elif len(live) == 1:
-                    row[field.name] = live[0]["Id"]
-                else:
-                    refusals[number] = refusals[number] or Refusal(
-                        "INVALID_FIELD",
-                        f"Foreign key external ID: {value} not found for field {parent_key}"
-                        f" in entity {parent.name}",
-                    )
-        return resolved
-
     # Changing
 
     def _blank(self) -> Record:
@@ -204,65 +178,6 @@ class Writer:
                 return stored
             record[name] = stored
         return missing_fields(self.sobject, record)
-
-    # Rules that need other records
-
-    def _check_unique(self, records: Sequence[Record], refusals: list[Refusal | None]) -> None:
-        for field in self.sobject.unique_fields:
-            name = field.name
-            values = [
-                value
-                for record, refusal in zip(records, refusals, strict=True)
-                if refusal is None and (value := record[name])
-            ]
-            found = self._storage.find(self.sobject, name, values)
-            first: dict[str, int] = {}
-            for number, record in enumerate(records):
-                value = record[name]
-                if refusals[number] is not None or not value:
-                    continue
-                other = next(
-                    (
-                        one["Id"]
-                        for one in found.get(value, [])
-                        if one["Id"] != record["Id"] and one["IsDeleted"] != "true"
-                    ),
-                    "unknown" if value in first else None,
-                )
-                first.setdefault(value, number)
-                if other is not None:
-                    refusals[number] = Refusal(
-                        "DUPLICATE_VALUE",
-                        f"duplicate value found: {name} duplicates value on record with id:"
-                        f" {other}",
-                        (name,),
-                    )
-
-    def _check_references(
-        self, rows: Sequence[Row], records: Sequence[Record], refusals: list[Refusal | None]
-    ) -> None:
-        for field in self.sobject.fields:
-            if field.refers_to is None:
-                continue
-            name = field.name
-            values = {
-                record[name] or ""
-                for row, record in zip(rows, records, strict=True)
-                if row.get(name)
-            }
-            found = self._storage.find(OBJECTS[field.refers_to], "Id", values)
-            for number, row in enumerate(rows):
-                if refusals[number] is not None or not row.get(name):
-                    continue
-                if not any(
-                    one["IsDeleted"] != "true" for one in found.get(records[number][name] or "", [])
-                ):
-                    refusals[number] = Refusal(
-                        "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", (name,)
-                    )
-
-    def _planted_refusals(self) -> _Planted:
-        return _Planted(self._storage, self.sobject)
 
     # Storing
 
@@ -311,34 +226,6 @@ class Writer:
             )
             for record, target, refusal in zip(records, targets, refusals, strict=True)
         ]
-
-
-class _Planted:
-    """Refuse rows by the rules that a test planted."""
-
-    def __init__(self, storage: Storage, sobject: SObject) -> None:
-        self._storage = storage
-        rows = storage.db.execute("select * from refusals where object = ?", (sobject.name,))
-        self._rules = [dict(row) for row in rows]
-        self._used: Counter[int] = Counter()
-
-    def refusal(self, row: Row, record: Record) -> Refusal | None:
-        for rule in self._rules:
-            field, value = rule["field"], rule["value"]
-            left = None if rule["times"] is None else rule["times"] - self._used[rule["number"]]
-            if left == 0 or not (
-                value in {row.get(field), record.get(field)} or (value == "*" and field in row)
-            ):
-                continue
-            self._used[rule["number"]] += 1
-            return Refusal(rule["code"], rule["message"], tuple(json.loads(rule["fields"])))
-        return None
-
-    def save(self) -> None:
-        for number, times in self._used.items():
-            self._storage.db.execute(
-                "update refusals set times = times - ? where number = ?", (times, number)
-            )
 
 
 def sobject_of(name: str) -> SObject:
