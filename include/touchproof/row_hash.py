@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import cast
 
 import duckdb
 import pyarrow as pa
@@ -98,4 +99,4 @@ def row_hashes(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, 
 
 def _joined(texts: pa.StringArray) -> bytes:
     """Return the concatenation of an Arrow text column without a null."""
-    return "".join(texts.to_pylist()).encode()
+    return "".join(cast("list[str]", texts.to_pylist())).encode()

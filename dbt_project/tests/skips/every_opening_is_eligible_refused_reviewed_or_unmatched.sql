@@ -25,9 +25,9 @@ judged as (
 )
 
 select
-    coalesce(received.bank_id, judged.bank_id) as bank_id,
     received.openings as openings_received,
-    judged.openings as openings_judged
+    judged.openings as openings_judged,
+    coalesce(received.bank_id, judged.bank_id) as bank_id
 from received
 full outer join judged on received.bank_id = judged.bank_id
 where received.openings is distinct from judged.openings
