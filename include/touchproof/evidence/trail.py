@@ -29,7 +29,7 @@ TRAIL = "evidence/mart_commission_evidence.parquet"
 _TRAIL_COLUMNS = (
     "claim_id",
     "bank_id",
-    "touch_number",
+    "contact_order",
     "touched_at",
     "channel",
     "interaction",
@@ -147,7 +147,7 @@ def _touch_line(row: Mapping[str, Any]) -> TouchLine:
     _require_values(row, row["claim_id"])
     return TouchLine(
         claim_id=row["claim_id"],
-        touch_number=int(row["touch_number"]),
+        touch_number=int(row["contact_order"]),
         touched_at=_utc(row["touched_at"]),
         channel=row["channel"],
         interaction=row["interaction"],

@@ -68,7 +68,7 @@ class EvidenceWorld:
                 {
                     "claim_id": claim_id,
                     "bank_id": bank,
-                    "touch_number": index,
+                    "contact_order": index,
                     "touchpoint_id": f"tp_{number}_{index}",
                     "touched_at": touched,
                     "channel": "Email",
@@ -157,7 +157,7 @@ _TRAIL = pa.schema(
     {
         "claim_id": pa.string(),
         "bank_id": pa.string(),
-        "touch_number": pa.int64(),
+        "contact_order": pa.int64(),
         "touchpoint_id": pa.string(),
         "touched_at": _MOMENT,
         "channel": pa.string(),

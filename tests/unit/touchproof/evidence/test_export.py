@@ -186,7 +186,7 @@ def test_an_open_month_a_wrong_month_and_a_world_without_a_night_are_bad_input(
         ("no contact", None),
         ("isn't before the opening", {"touched_at": datetime(2026, 5, 9, 15, 30)}),
         ("another first contact", {"touched_at": datetime(2026, 5, 1)}),
-        ("numbered", {"touch_number": 2}),
+        ("numbered", {"contact_order": 2}),
         ("no landed_at", {"landed_at": None}),
     ],
 )
