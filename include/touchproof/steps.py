@@ -71,7 +71,9 @@ def failure_report(error: BaseException, started: datetime, ended: datetime) -> 
         if isinstance(error, TouchproofError)
         else {"error": f"{type(error).__name__} (see the log of the step)"}
     )
-    return {**described, "seconds": round((ended - started).total_seconds(), 3)}
+    # What a failed push did all the same stands in its error.
+    done = as_json(getattr(error, "report", None))
+    return {**done, **described, "seconds": round((ended - started).total_seconds(), 3)}
 
 
 def as_json(report: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from touchproof.clock import Clock, system_clock
@@ -23,7 +24,7 @@ def world_clock(settings: Settings) -> Clock:
         start = datetime.fromisoformat(json.loads(_file(settings).read_bytes())["now"])
     except FileNotFoundError:
         return system_clock
-    begun = time.monotonic()
+    begun = _first_read(start)
     return lambda: start + timedelta(seconds=time.monotonic() - begun)
 
 
@@ -42,6 +43,12 @@ def set_world_clock(settings: Settings, now: datetime) -> None:
 def is_pretend(settings: Settings) -> bool:
     """Tell whether the world has a time of its own."""
     return not settings.is_production and _file(settings).exists()
+
+
+@cache
+def _first_read(start: datetime) -> float:
+    """Return when this process first met this pretend time, so that its clocks agree."""
+    return time.monotonic()
 
 
 def _file(settings: Settings) -> Path:

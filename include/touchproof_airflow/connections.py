@@ -31,7 +31,7 @@ def settings_for_task() -> Settings:
     server whatever an Airflow database contains.
     """
     settings = Settings()
-    if settings.salesforce_username:
+    if settings.salesforce_username or settings.salesforce_client_id:
         return settings
     return Settings(**_salesforce_fields())
 

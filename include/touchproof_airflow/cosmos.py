@@ -19,6 +19,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 
 from touchproof.settings import Settings
 from touchproof_airflow import pools
+from touchproof_airflow.environment import is_one_process
 from touchproof_airflow.manifest import DBT_PROJECT, MANIFEST
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def transform_group() -> DbtTaskGroup:
     from touchproof.transform import dbt_environment, dbt_vars
 
     settings = Settings()
-    return DbtTaskGroup(
+    group = DbtTaskGroup(
         group_id=GROUP,
         project_config=ProjectConfig(
             dbt_project_path=DBT_PROJECT,
@@ -83,6 +84,20 @@ def transform_group() -> DbtTaskGroup:
             "dbt_cmd_global_flags": ["--log-level-file", "none", "--no-send-anonymous-usage-stats"],
         },
     )
+    if is_one_process():
+        _watch_afterwards(group)
+    return group
+
+
+def _watch_afterwards(group: DbtTaskGroup) -> None:
+    """Let the models' tasks run after the producer: alone in a process, they'd wait for ever.
+
+    Under a scheduler they start beside it and each ends when its model does.
+    """
+    watchers = [task for task in group.iter_tasks() if hasattr(task, "producer_task_id")]
+    producer = next(task for task in group.iter_tasks() if task.task_id == PRODUCER)
+    for watcher in watchers:
+        producer >> watcher
 
 
 @task(task_id="require_build", trigger_rule=TriggerRule.ALL_DONE, retries=0)

@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import CronTriggerTimetable, Param
 
+from touchproof_airflow.environment import is_one_process
+
 OWNER = "touchproof"
 TAG = "touchproof"
-RETRIES_VARIABLE = "TOUCHPROOF_AIRFLOW_RETRIES"
-"""Set to 0 by `make run`, where a person waits and repeats the night; 2 under a scheduler."""
 
 
 def business_timezone() -> str:
@@ -37,7 +37,7 @@ def default_args(**overrides: Any) -> dict[str, Any]:
     """Return the arguments that every task gets unless its DAG says otherwise."""
     return {
         "owner": OWNER,
-        "retries": int(os.environ.get(RETRIES_VARIABLE, "2")),
+        "retries": 0 if is_one_process() else 2,
         "retry_delay": timedelta(minutes=5),
         "execution_timeout": timedelta(hours=1),
         **overrides,

@@ -8,10 +8,19 @@ the same for `make run` and `make ui`. Doesn't belong here: connections and pool
 from __future__ import annotations
 
 import os
+import sys
 
 from touchproof.settings import PROJECT_ROOT, Settings
 
 PARALLELISM = 4
+ONE_PROCESS = "TOUCHPROOF_ONE_PROCESS"
+"""Set by `make run`, which runs task after task in its own process while a person waits: no
+retries (the person runs the night again), and no task that waits for one that comes later."""
+
+
+def is_one_process() -> bool:
+    """Tell whether tasks run one after the other in one process, without a scheduler."""
+    return os.environ.get(ONE_PROCESS) == "1"
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -47,6 +56,14 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
 
 
 def enter(settings: Settings) -> None:
-    """Set the environment of this process; call it before the first import of Airflow."""
+    """Set the environment of this process; call it before the first import of Airflow.
+
+    Raises:
+        RuntimeError: If Airflow was imported already, so that it would use another database.
+    """
+    if "airflow" in sys.modules and os.environ.get("AIRFLOW_HOME") != str(
+        settings.paths.airflow_home
+    ):
+        raise RuntimeError("Airflow was imported before its environment was set")
     settings.paths.airflow_home.mkdir(parents=True, exist_ok=True)
     os.environ.update(airflow_environment(settings))

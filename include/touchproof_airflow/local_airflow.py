@@ -111,7 +111,7 @@ def _listening(on_task: OnTask | None) -> Any:
 
     manager = get_listener_manager()
     listener = Listener()
-    manager.add_listener(listener)
+    manager.add_listener(listener)  # type: ignore[no-untyped-call]  # Airflow's is untyped
     try:
         yield
     finally:

@@ -23,7 +23,6 @@ from touchproof.settings import Settings
 from touchproof.world_clock import set_world_clock, world_clock
 from touchproof_airflow import environment, planning, pretend
 from touchproof_airflow.console import Progress, chatter_to
-from touchproof_airflow.defaults import RETRIES_VARIABLE
 from touchproof_airflow.planning import NightPlan, RunState
 
 _EXTRACT = "extract_"
@@ -55,7 +54,9 @@ def run(settings: Settings, request: RunRequest) -> int:
     with _only_run_of(paths.runs):
         log = paths.root / "airflow" / "logs" / "run.log"
         environment.enter(settings)
-        os.environ[RETRIES_VARIABLE] = "0"
+        os.environ[environment.ONE_PROCESS] = "1"
+        # The pretend org's first plan is known; a real one's waits to be confirmed.
+        os.environ["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
         with chatter_to(log) as console:
             progress = Progress(console)
             plan, state = _begin(settings, request, progress)
@@ -78,7 +79,7 @@ def _begin(
     plan = planning.plan_night(
         states,
         pretend.published_nights(settings),
-        first_night=world.first_night,
+        first_night=pretend.first_night(settings),
         asked=request.night,
         is_quiet=request.is_quiet,
     )
@@ -86,8 +87,9 @@ def _begin(
     set_world_clock(settings, datetime.fromisoformat(state.started_at))
     planning.write_state(settings.paths.runs, state)
     with progress.phase("loopback Salesforce") as phase:
-        pretend.ensure_drops(settings, world, plan)
-        phase.note = pretend.ensure_salesforce(settings, world, plan)
+        quiet = {state.date for state in states if state.is_quiet}
+        pretend.ensure_days(settings, world, plan, quiet)
+        phase.note = pretend.ensure_salesforce(settings, plan)
     return plan, state
 
 

@@ -1,0 +1,7 @@
+"""x."""
+
+from __future__ import annotations
+
+
+def print_summary(settings, plan, state, console):
+    console.print(state)
