@@ -14,3 +14,15 @@
 {% macro business_day_start(day) -%}
     timezone('UTC', timezone('{{ var("business_timezone") }}', cast({{ day }} as timestamp)))
 {%- endmacro %}
+
+
+{#- A timestamp moved by a whole number (or an expression) of seconds, minutes, hours or days. -#}
+{% macro shifted(moment, number, unit) -%}
+    {{ moment }} + to_{{ unit }}({{ number }})
+{%- endmacro %}
+
+
+{#- Whole seconds from one timestamp to a later one. -#}
+{% macro seconds_between(earlier, later) -%}
+    date_diff('second', {{ earlier }}, {{ later }})
+{%- endmacro %}

@@ -7,52 +7,60 @@ conversions as (
 
 ),
 
+world_settings as (
+
+    select * from {{ world_rows('attribution_settings', ['conversion_type', 'product_line']) }}
+        as setting_rows
+
+),
+
 -- The most exact setting of this world counts: of the type and line, the type, the line, or any.
-settings as (
+chosen_settings as (
 
     select
         conversions.conversion_id,
-        settings.click_lookback_days,
-        settings.view_lookback_days,
-        settings.half_life_days,
-        settings.first_weight,
-        settings.middle_weight,
-        settings.last_weight,
-        settings.direct_channel
+        world_settings.click_lookback_days,
+        world_settings.view_lookback_days,
+        world_settings.half_life_days,
+        world_settings.first_weight,
+        world_settings.middle_weight,
+        world_settings.last_weight,
+        world_settings.direct_channel
     from conversions
-    inner join
-        {{ world_rows('attribution_settings', ['conversion_type', 'product_line']) }} as settings
+    inner join world_settings
         on
-            settings.conversion_type in ('*', conversions.conversion_type)
-            and settings.product_line in ('*', conversions.product_line)
+            world_settings.conversion_type in ('*', conversions.conversion_type)
+            and world_settings.product_line in ('*', conversions.product_line)
     qualify row_number() over (
         partition by conversions.conversion_id
         order by
-            case when settings.conversion_type = '*' then 1 else 0 end,
-            case when settings.product_line = '*' then 1 else 0 end
+            case when world_settings.conversion_type = '*' then 1 else 0 end,
+            case when world_settings.product_line = '*' then 1 else 0 end
     ) = 1
+
+),
+
+product_lines as (
+
+    select distinct product_line
+    from conversions
 
 ),
 
 product_pairs as (
 
     select
-        pairs.earlier_product_line,
-        pairs.later_product_line,
+        earlier.product_line as earlier_product_line,
+        later.product_line as later_product_line,
         path_rules.is_path_ended
-    from (
-        select distinct
-            earlier.product_line as earlier_product_line,
-            later.product_line as later_product_line
-        from conversions as earlier
-        cross join (select distinct product_line from conversions) as later
-    ) as pairs
+    from product_lines as earlier
+    cross join product_lines as later
     inner join {{ ref('path_rules') }} as path_rules
         on
-            path_rules.earlier_product_line in ('*', pairs.earlier_product_line)
-            and path_rules.later_product_line in ('*', pairs.later_product_line)
+            path_rules.earlier_product_line in ('*', earlier.product_line)
+            and path_rules.later_product_line in ('*', later.product_line)
     qualify row_number() over (
-        partition by pairs.earlier_product_line, pairs.later_product_line
+        partition by earlier.product_line, later.product_line
         order by
             case when path_rules.earlier_product_line = '*' then 1 else 0 end,
             case when path_rules.later_product_line = '*' then 1 else 0 end
@@ -86,18 +94,20 @@ final as (
         conversions.conversion_id,
         conversions.person_id,
         conversions.converted_at,
-        {{ dbt.dateadd('day', '-1 * settings.click_lookback_days', 'conversions.converted_at') }}
-            as click_window_begins_at,
-        {{ dbt.dateadd('day', '-1 * settings.view_lookback_days', 'conversions.converted_at') }}
-            as view_window_begins_at,
         earlier_conversions.path_begins_at,
-        settings.half_life_days,
-        settings.first_weight,
-        settings.middle_weight,
-        settings.last_weight,
-        settings.direct_channel
+        chosen_settings.half_life_days,
+        chosen_settings.first_weight,
+        chosen_settings.middle_weight,
+        chosen_settings.last_weight,
+        chosen_settings.direct_channel,
+        {{ shifted(
+            'conversions.converted_at', '-1 * chosen_settings.click_lookback_days', 'days'
+        ) }} as click_window_begins_at,
+        {{ shifted(
+            'conversions.converted_at', '-1 * chosen_settings.view_lookback_days', 'days'
+        ) }} as view_window_begins_at
     from conversions
-    inner join settings on conversions.conversion_id = settings.conversion_id
+    inner join chosen_settings on conversions.conversion_id = chosen_settings.conversion_id
     left join earlier_conversions
         on conversions.conversion_id = earlier_conversions.conversion_id
 

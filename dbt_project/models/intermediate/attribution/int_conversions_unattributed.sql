@@ -1,6 +1,13 @@
 -- Conversions without a path, and why none of their person's touches earned them.
 with
 
+path_conversions as (
+
+    select distinct conversion_id
+    from {{ ref('int_paths_built') }}
+
+),
+
 without_path as (
 
     select
@@ -10,9 +17,9 @@ without_path as (
         windows.click_window_begins_at,
         windows.path_begins_at
     from {{ ref('int_conversion_windows_set') }} as windows
-    left join (select distinct conversion_id from {{ ref('int_paths_built') }}) as paths
-        on windows.conversion_id = paths.conversion_id
-    where paths.conversion_id is null
+    left join path_conversions
+        on windows.conversion_id = path_conversions.conversion_id
+    where path_conversions.conversion_id is null
 
 ),
 
@@ -22,7 +29,9 @@ earlier_touches as (
         without_path.conversion_id,
         max(case when touchpoints.is_earning then 1 else 0 end) as has_earning_touch,
         max(
-            case when touchpoints.touched_at >= without_path.click_window_begins_at then 1 else 0 end
+            case
+                when touchpoints.touched_at >= without_path.click_window_begins_at then 1 else 0
+            end
         ) as has_touch_in_window,
         max(
             case

@@ -25,10 +25,10 @@ raw_shares as (
         path_length,
         revenue_cents,
         pending_fee_cents,
-        {% for model in models %}
-            cast({{ raw_weight(model) }} as hugeint) * touch_weight_units
-                as {{ model }}_share{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    cast({{ raw_weight(model) }} as hugeint) * touch_weight_units
+        as {{ model }}_share{{ ',' if not loop.last }}
+    {% endfor %}
     from paths
 
 ),
@@ -37,10 +37,10 @@ running_shares as (
 
     select
         *,
-        {% for model in models %}
-            sum({{ model }}_share) over path_so_far as {{ model }}_running,
-            sum({{ model }}_share) over whole_path as {{ model }}_total{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    sum({{ model }}_share) over path_so_far as {{ model }}_running,
+    sum({{ model }}_share) over whole_path as {{ model }}_total{{ ',' if not loop.last }}
+    {% endfor %}
     from raw_shares
     window
         path_so_far as (
@@ -61,13 +61,13 @@ weights as (
         path_length,
         revenue_cents,
         pending_fee_cents,
-        {% for model in models %}
-            {{ rounded_share('1000000000000', model ~ '_running', model ~ '_total') }}
-                as {{ model }}_units_running,
+    {% for model in models %}
+    {{ rounded_share('1000000000000', model ~ '_running', model ~ '_total') }}
+        as {{ model }}_units_running,
             {{ exact_part(
                 '1000000000000', model ~ '_running', model ~ '_share', model ~ '_total'
             ) }} as {{ model }}_units{{ ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
     from running_shares
 
 ),
@@ -79,15 +79,15 @@ final as (
         touchpoint_id,
         path_position,
         path_length,
-        {% for model in models %}
-            {{ model }}_units,
+    {% for model in models %}
+    {{ model }}_units,
             {{ exact_part(
                 'revenue_cents', model ~ '_units_running', model ~ '_units', '1000000000000'
             ) }} as {{ model }}_revenue_cents,
             {{ exact_part(
                 'pending_fee_cents', model ~ '_units_running', model ~ '_units', '1000000000000'
             ) }} as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
     from weights
 
 )

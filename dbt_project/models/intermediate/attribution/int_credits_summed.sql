@@ -11,11 +11,11 @@ attributed as (
         conversions.currency,
         conversions.conversion_type,
         coalesce(touchpoints.campaign_id, 'no_campaign') as campaign_id,
-        {% for model in models %}
-            credits.{{ model }}_units,
-            credits.{{ model }}_revenue_cents,
-            credits.{{ model }}_pending_fee_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    credits.{{ model }}_units,
+    credits.{{ model }}_revenue_cents,
+    credits.{{ model }}_pending_fee_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
     inner join {{ ref('int_conversions_unioned') }} as conversions
         on credits.conversion_id = conversions.conversion_id
@@ -33,11 +33,11 @@ unattributed as (
         conversions.currency,
         conversions.conversion_type,
         'unattributed' as campaign_id,
-        {% for model in models %}
-            cast(1000000000000 as bigint) as {{ model }}_units,
-            conversions.revenue_cents as {{ model }}_revenue_cents,
-            conversions.pending_fee_cents as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    cast(1000000000000 as bigint) as {{ model }}_units,
+    conversions.revenue_cents as {{ model }}_revenue_cents,
+    conversions.pending_fee_cents as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_conversions_unattributed') }} as unattributed_conversions
     inner join {{ ref('int_conversions_unioned') }} as conversions
         on unattributed_conversions.conversion_id = conversions.conversion_id
@@ -60,12 +60,12 @@ final as (
         month,
         currency,
         conversion_type,
-        {% for model in models %}
-            cast(sum({{ model }}_units) as hugeint) as {{ model }}_units,
-            cast(sum({{ model }}_revenue_cents) as bigint) as {{ model }}_revenue_cents,
-            cast(sum({{ model }}_pending_fee_cents) as bigint)
-                as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    cast(sum({{ model }}_units) as hugeint) as {{ model }}_units,
+    cast(sum({{ model }}_revenue_cents) as bigint) as {{ model }}_revenue_cents,
+    cast(sum({{ model }}_pending_fee_cents) as bigint)
+        as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from credits
     group by campaign_id, channel, month, currency, conversion_type
 

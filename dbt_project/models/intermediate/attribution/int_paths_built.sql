@@ -13,8 +13,8 @@ candidates as (
         touchpoints.touchpoint_id,
         touchpoints.touched_at,
         touchpoints.is_only_without_click,
-        touchpoints.channel = windows.direct_channel as is_direct,
         cast(touchpoints.touch_weight * 1000000000000 as bigint) as touch_weight_units,
+        touchpoints.channel = windows.direct_channel as is_direct,
         -- A view counts only where no click lies in its window.
         max(
             case
@@ -78,7 +78,7 @@ final as (
         last_weight,
         path_position,
         path_length,
-        {{ dbt.datediff('touched_at', 'last_touched_at', 'second') }} as seconds_before_last_touch,
+        {{ seconds_between('touched_at', 'last_touched_at') }} as seconds_before_last_touch,
         -- Where every touch is direct, the last one stands for the last that isn't.
         coalesce(
             max(case when not is_direct then path_position end)

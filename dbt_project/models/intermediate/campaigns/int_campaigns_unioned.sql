@@ -4,12 +4,12 @@ with
 crm_campaigns as (
 
     select
-        coalesce(campaign_code, 'salesforce:' || salesforce_campaign_id) as campaign_id,
         salesforce_campaign_id,
         campaign_name,
         campaign_type,
         start_date,
-        end_date
+        end_date,
+        coalesce(campaign_code, 'salesforce:' || salesforce_campaign_id) as campaign_id
     from {{ ref('stg_salesforce__campaigns') }}
     where not is_deleted
     -- One code on several records of the CRM: the oldest record is the campaign.
@@ -99,6 +99,9 @@ final as (
 
     select
         campaign_ids.campaign_id,
+        crm_campaigns.salesforce_campaign_id,
+        billed_campaigns.platform,
+        billed_campaigns.currency,
         coalesce(
             crm_campaigns.campaign_name, billed_campaigns.campaign_name, campaign_ids.campaign_id
         ) as campaign_name,
@@ -119,10 +122,7 @@ final as (
             touched_campaigns.last_touched_at
         ) as ended_at,
         -- What the CRM calls the campaign's type is what it is for.
-        coalesce(crm_campaigns.campaign_type, 'unstated') as objective,
-        crm_campaigns.salesforce_campaign_id,
-        billed_campaigns.platform,
-        billed_campaigns.currency
+        coalesce(crm_campaigns.campaign_type, 'unstated') as objective
     from campaign_ids
     left join crm_campaigns on campaign_ids.campaign_id = crm_campaigns.campaign_id
     left join billed_campaigns on campaign_ids.campaign_id = billed_campaigns.campaign_id

@@ -56,9 +56,9 @@ person_states as (
     select
         person_id,
         {% for channel in channels %}
-            max(
-                case when channel = '{{ channel }}' then consent_state end
-            ) as {{ channel }}_state,
+        max(
+            case when channel = '{{ channel }}' then consent_state end
+        ) as {{ channel }}_state,
         {% endfor %}
         max(changed_at) as changed_at
     from person_words
@@ -79,13 +79,13 @@ final as (
         persons.person_id,
         person_states.changed_at,
         {% for channel in channels %}
-            coalesce(person_states.{{ channel }}_state, 'unknown') as {{ channel }}_state,
+        coalesce(person_states.{{ channel }}_state, 'unknown') as {{ channel }}_state,
         {% endfor %}
-        {% for channel in channels if channel != 'analytics' %}
-            coalesce(
-                person_states.{{ channel }}_state = 'opted_out', false
-            ) as is_opted_out_of_{{ channel }}{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for channel in channels if channel != 'analytics' %}
+    coalesce(
+        person_states.{{ channel }}_state = 'opted_out', false
+    ) as is_opted_out_of_{{ channel }}{{ ',' if not loop.last }}
+    {% endfor %}
     from persons
     left join person_states on persons.person_id = person_states.person_id
 

@@ -4,7 +4,6 @@ with
 openings as (
 
     select
-        'cv_' || md5('app:' || products.account_id) as conversion_id,
         products.account_id,
         identifiers.person_id,
         products.occurred_at as converted_at,
@@ -13,7 +12,8 @@ openings as (
         products.currency,
         products.application_started_at,
         products._batch_id,
-        products._landed_at
+        products._landed_at,
+        'cv_' || md5('app:' || products.account_id) as conversion_id
     from {{ ref('stg_app__products') }} as products
     inner join {{ ref('int_person_identifiers') }} as identifiers
         on

@@ -7,7 +7,6 @@ claims as (
         claims.claim_id,
         claims.bank_id,
         claims.bank_opening_id,
-        coalesce(merges.person_id, claims.person_id) as person_id,
         claims.product_line,
         claims.opened_at,
         claims.fee_kind,
@@ -16,10 +15,11 @@ claims as (
         claims.accepted_cents,
         claims.currency,
         claims.issued_at,
-        claims.status_at
+        claims.status_at,
+        coalesce(person_merges.person_id, claims.person_id) as person_id
     from {{ ref('stg_ledger__claims') }} as claims
-    left join {{ ref('int_person_id_merges') }} as merges
-        on claims.person_id = merges.from_person_id
+    left join {{ ref('int_person_id_merges') }} as person_merges
+        on claims.person_id = person_merges.from_person_id
     where claims.issued_at is not null
 
 ),
@@ -39,8 +39,8 @@ app_sales as (
             and claims.product_line = openings.product_line
             and claims.currency = openings.currency
             and claims.opened_at
-            between {{ dbt.dateadd('day', -1 * var('app_sale_match_days'), 'openings.converted_at') }}
-            and {{ dbt.dateadd('day', var('app_sale_match_days'), 'openings.converted_at') }}
+            between {{ shifted('openings.converted_at', -1 * var('app_sale_match_days'), 'days') }}
+            and {{ shifted('openings.converted_at', var('app_sale_match_days'), 'days') }}
     qualify row_number() over (
         partition by claims.claim_id
         order by openings.converted_at, openings.conversion_id
@@ -52,10 +52,6 @@ final as (
 
     select
         claims.claim_id,
-        coalesce(
-            app_sales.conversion_id, 'cv_' || md5('bank:' || claims.bank_opening_id)
-        ) as conversion_id,
-        app_sales.conversion_id is not null as is_app_sale,
         claims.bank_id,
         claims.bank_opening_id,
         claims.person_id,
@@ -64,11 +60,15 @@ final as (
         claims.fee_kind,
         claims.claim_status,
         claims.fee_cents,
-        coalesce(claims.accepted_cents, 0) as accepted_cents,
-        claims.claim_status in ('issued', 'disputed') as is_pending,
         claims.currency,
         claims.issued_at,
-        claims.status_at
+        claims.status_at,
+        coalesce(
+            app_sales.conversion_id, 'cv_' || md5('bank:' || claims.bank_opening_id)
+        ) as conversion_id,
+        app_sales.conversion_id is not null as is_app_sale,
+        coalesce(claims.accepted_cents, 0) as accepted_cents,
+        claims.claim_status in ('issued', 'disputed') as is_pending
     from claims
     left join app_sales on claims.claim_id = app_sales.claim_id
 

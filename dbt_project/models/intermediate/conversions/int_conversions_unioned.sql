@@ -60,7 +60,8 @@ skip_conversions as (
         cast(
             sum(
                 case
-                    when claims.claim_status
+                    when
+                        claims.claim_status
                         in ('issued', 'disputed', 'accepted', 'part_paid', 'paid')
                         then claims.fee_cents
                     else 0

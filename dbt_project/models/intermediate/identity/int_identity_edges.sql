@@ -213,9 +213,9 @@ shared_identifiers as (
 final as (
 
     select
+        single_links.first_seen_at,
         single_links.left_type || ':' || single_links.left_value as left_identifier,
         single_links.right_type || ':' || single_links.right_value as right_identifier,
-        single_links.first_seen_at,
         left_shared.identifier is null and right_shared.identifier is null as is_linking
     from single_links
     left join shared_identifiers as left_shared

@@ -30,7 +30,7 @@ final as (
     where current_ids.person_id is null
     qualify row_number() over (
         partition by moves.from_person_id
-        order by moves.identifier_count desc, moves.person_id
+        order by moves.identifier_count desc, moves.person_id asc
     ) = 1
 
 )

@@ -100,8 +100,8 @@ final as (
         members.identifier_key,
         members.identifier_hmac,
         members.component_key,
-        coalesce(kept_ids.person_id, new_ids.person_id) as person_id,
         ledger_ids.person_id as ledger_person_id,
+        coalesce(kept_ids.person_id, new_ids.person_id) as person_id,
         ledger_ids.person_id is null as is_new,
         coalesce(
             ledger_ids.person_id <> coalesce(kept_ids.person_id, new_ids.person_id), false

@@ -46,11 +46,11 @@ final as (
         counted.first_seen_at,
         stage_rules.lifecycle_stage,
         stage_rules.stage_rank,
-        counted.product_count > 0 as is_customer,
         counted.product_count,
         counted.is_registered,
         counted.is_known,
-        counted.first_converted_at
+        counted.first_converted_at,
+        counted.product_count > 0 as is_customer
     from counted
     inner join {{ ref('stage_rules') }} as stage_rules
         on

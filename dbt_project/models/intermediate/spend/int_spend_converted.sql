@@ -21,12 +21,12 @@ final as (
 
     select
         spend.spend_date,
-        coalesce(spend.campaign_code, 'no_campaign') as campaign_id,
-        coalesce(campaigns.channel, platform_channels.channel, 'Unassigned') as channel,
         spend.currency,
         cast(sum(cast(spend.cost_amount * 100 as bigint)) as bigint) as spend_cents,
         cast(sum(coalesce(spend.impressions, 0)) as bigint) as impressions,
-        cast(sum(coalesce(spend.clicks, 0)) as bigint) as clicks
+        cast(sum(coalesce(spend.clicks, 0)) as bigint) as clicks,
+        coalesce(spend.campaign_code, 'no_campaign') as campaign_id,
+        coalesce(campaigns.channel, platform_channels.channel, 'Unassigned') as channel
     from {{ ref('stg_media__spend') }} as spend
     left join campaigns on spend.campaign_code = campaigns.campaign_id
     left join platform_channels on spend.platform = platform_channels.platform

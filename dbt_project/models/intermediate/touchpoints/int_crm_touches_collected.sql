@@ -33,17 +33,24 @@ reports as (
 
 ),
 
+distinct_comments as (
+
+    select distinct lead_comment
+    from reports
+
+),
+
 -- The comment goes before the field: "TV ad" in a comment is a TV lead whatever the field says.
 comment_sources as (
 
     select
-        comments.lead_comment,
+        distinct_comments.lead_comment,
         comment_rules.lead_source
-    from (select distinct lead_comment from reports) as comments
+    from distinct_comments
     inner join {{ ref('comment_rules') }} as comment_rules
-        on regexp_matches(lower(comments.lead_comment), comment_rules.comment_pattern)
+        on regexp_matches(lower(distinct_comments.lead_comment), comment_rules.comment_pattern)
     qualify row_number() over (
-        partition by comments.lead_comment
+        partition by distinct_comments.lead_comment
         order by comment_rules.rule_number
     ) = 1
 
@@ -83,7 +90,8 @@ named_reports as (
     left join {{ ref('source_spellings') }} as spellings
         on lower(reports.lead_source) = spellings.spelling
     inner join reported_sources
-        on coalesce(comment_sources.lead_source, spellings.lead_source)
+        on
+            coalesce(comment_sources.lead_source, spellings.lead_source)
             = reported_sources.lead_source
     -- Sources that the web shows anyway are no response: their visits are touches already.
     where reported_sources.is_response
@@ -96,9 +104,9 @@ first_reports as (
     select *
     from named_reports
     qualify coalesce(
-        touched_at >= {{ dbt.dateadd('day', 7, "lag(touched_at) over (
+        touched_at >= {{ shifted("lag(touched_at) over (
             partition by person_id, lead_source order by touched_at, source_event_key
-        )") }}, true
+        )", 7, 'days') }}, true
     )
 
 ),
@@ -107,22 +115,21 @@ member_responses as (
 
     select
         'salesforce' as source_system,
-        'member:' || members.campaign_member_id as source_event_key,
-        case when members.contact_id is null then 'lead' else 'contact' end as identifier_type,
-        coalesce(members.contact_id, members.lead_id) as identifier,
-        members.created_at as touched_at,
+        responses.responded_at as touched_at,
+        responses._batch_id,
+        responses._landed_at,
+        'member:' || responses.campaign_member_id as source_event_key,
+        case when responses.contact_id is null then 'lead' else 'contact' end as identifier_type,
+        coalesce(responses.contact_id, responses.lead_id) as identifier,
         coalesce(
-            campaigns.campaign_code, 'salesforce:' || members.salesforce_campaign_id
-        ) as campaign_id,
-        members._batch_id,
-        members._landed_at
-    from {{ ref('stg_salesforce__campaign_members') }} as members
+            campaigns.campaign_code, 'salesforce:' || responses.salesforce_campaign_id
+        ) as campaign_id
+    from {{ ref('stg_salesforce__campaign_responses') }} as responses
     inner join {{ ref('stg_salesforce__campaigns') }} as campaigns
-        on members.salesforce_campaign_id = campaigns.salesforce_campaign_id
+        on responses.salesforce_campaign_id = campaigns.salesforce_campaign_id
     where
-        not members.is_deleted
-        and lower(members.member_status) = 'responded'
-        and coalesce(members.contact_id, members.lead_id) is not null
+        not responses.is_deleted
+        and coalesce(responses.contact_id, responses.lead_id) is not null
 
 ),
 

@@ -33,16 +33,15 @@ mail_events as (
 -- Nobody follows two different links of a mail within two seconds: that is a scanner.
 double_clicks as (
 
-    select distinct
-        first_clicks.event_id
+    select distinct first_clicks.event_id
     from mail_events as first_clicks
     inner join mail_events as other_clicks
         on
             first_clicks.message_id = other_clicks.message_id
             and first_clicks.url <> other_clicks.url
             and first_clicks.occurred_at
-            between {{ dbt.dateadd('second', -2, 'other_clicks.occurred_at') }}
-            and {{ dbt.dateadd('second', 2, 'other_clicks.occurred_at') }}
+            between {{ shifted('other_clicks.occurred_at', -2, 'seconds') }}
+            and {{ shifted('other_clicks.occurred_at', 2, 'seconds') }}
     where
         first_clicks.event_type = 'click'
         and other_clicks.event_type = 'click'
@@ -69,7 +68,7 @@ final as (
         or coalesce(
             mail_events.event_type = 'click'
             and mail_events.occurred_at
-            < {{ dbt.dateadd('second', var('scanner_seconds'), 'mail_events.delivered_at') }},
+            < {{ shifted('mail_events.delivered_at', var('scanner_seconds'), 'seconds') }},
             false
         ) as is_automated,
         mail_events._batch_id,

@@ -19,7 +19,8 @@ events as (
         _landed_at,
         row_number() over (
             partition by user_pseudo_id, ga_session_id
-            order by event_timestamp, batch_page_id, batch_ordering_id, batch_event_index, event_name
+            order by
+                event_timestamp, batch_page_id, batch_ordering_id, batch_event_index, event_name
         ) as event_number,
         campaign_code is not null
         or traffic_source is not null
@@ -78,17 +79,24 @@ with_traffic as (
 
 ),
 
+referring_hosts as (
+
+    select distinct referring_host
+    from with_traffic
+
+),
+
 referrers as (
 
     select
-        hosts.referring_host,
+        referring_hosts.referring_host,
         referrer_rules.traffic_source,
         referrer_rules.traffic_medium
-    from (select distinct referring_host from with_traffic) as hosts
+    from referring_hosts
     inner join {{ ref('referrer_rules') }} as referrer_rules
-        on regexp_matches(hosts.referring_host, referrer_rules.host_pattern)
+        on regexp_matches(referring_hosts.referring_host, referrer_rules.host_pattern)
     qualify row_number() over (
-        partition by hosts.referring_host
+        partition by referring_hosts.referring_host
         order by referrer_rules.rule_number
     ) = 1
 

@@ -1,4 +1,5 @@
--- Touches of persons; a click and the visit that it opened are one touch.
+-- Touches of persons; a click and the visit that it opened are one touch, and so are a click and
+-- the response that the CRM makes of it.
 with
 
 collected as (
@@ -63,16 +64,39 @@ opened_visits as (
                 clicks.session_key is null
                 and visits.touched_at >= clicks.touched_at
                 and visits.touched_at
-                < {{ dbt.dateadd('minute', var('click_to_visit_minutes'), 'clicks.touched_at') }}
+                < {{ shifted('clicks.touched_at', var('click_to_visit_minutes'), 'minutes') }}
             )
         )
 
 ),
 
-merged_visits as (
+-- What the CRM notes as a response to a campaign is often a click that we saw ourselves.
+repeated_responses as (
 
-    select distinct visit_touchpoint_id
+    select distinct responses.touchpoint_id
+    from person_touches as responses
+    inner join person_touches as seen
+        on
+            responses.person_id = seen.person_id
+            and responses.campaign_id = seen.campaign_id
+    where
+        responses.interaction = 'response'
+        and seen.interaction in ('click', 'scan', 'visit')
+        and not seen.is_automated
+        and seen.touched_at <= {{ shifted('responses.touched_at', 1, 'hours') }}
+        and seen.touched_at >= {{ shifted('responses.touched_at', -30, 'days') }}
+
+),
+
+merged_touches as (
+
+    select visit_touchpoint_id as touchpoint_id
     from opened_visits
+
+    union
+
+    select touchpoint_id
+    from repeated_responses
 
 ),
 
@@ -97,16 +121,16 @@ final as (
         person_touches.traffic_source,
         person_touches.traffic_medium,
         person_touches.traffic_content,
-        coalesce(person_touches.session_key, click_sessions.session_key) as session_key,
         person_touches.source_system,
         person_touches.source_event_key,
         person_touches.is_automated,
         person_touches._batch_id,
-        person_touches._landed_at
+        person_touches._landed_at,
+        coalesce(person_touches.session_key, click_sessions.session_key) as session_key
     from person_touches
-    left join merged_visits on person_touches.touchpoint_id = merged_visits.visit_touchpoint_id
+    left join merged_touches on person_touches.touchpoint_id = merged_touches.touchpoint_id
     left join click_sessions on person_touches.touchpoint_id = click_sessions.click_touchpoint_id
-    where merged_visits.visit_touchpoint_id is null
+    where merged_touches.touchpoint_id is null
 
 )
 

@@ -18,12 +18,12 @@ final as (
         touches.source_system,
         touches.source_event_key,
         cast(1 as decimal(18, 12)) as touch_weight,
-        coalesce(interactions.is_earning, false) and not touches.is_automated as is_earning,
-        coalesce(interactions.is_only_without_click, false) as is_only_without_click,
-        coalesce(interactions.window_kind, 'click') as window_kind,
         touches.is_automated,
         touches._batch_id,
-        touches._landed_at
+        touches._landed_at,
+        coalesce(interactions.is_earning, false) and not touches.is_automated as is_earning,
+        coalesce(interactions.is_only_without_click, false) as is_only_without_click,
+        coalesce(interactions.window_kind, 'click') as window_kind
     from {{ ref('int_touches_merged') }} as touches
     left join {{ ref('int_traffic_classified') }} as traffic
         on

@@ -25,10 +25,10 @@ attributed as (
         cast(null as varchar) as unattributed_reason,
         cast(credits.path_position as integer) as path_position,
         cast(credits.path_length as integer) as path_length,
-        {% for model in models %}
-            {{ weight_from_units('credits.' ~ model ~ '_units') }} as {{ model }}_weight,
-            credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    {{ weight_from_units('credits.' ~ model ~ '_units') }} as {{ model }}_weight,
+    credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
     inner join touchpoints on credits.touchpoint_id = touchpoints.touchpoint_id
 
@@ -45,10 +45,10 @@ unattributed as (
         unattributed_conversions.unattributed_reason,
         cast(null as integer) as path_position,
         cast(0 as integer) as path_length,
-        {% for model in models %}
-            cast(1 as decimal(18, 12)) as {{ model }}_weight,
-            conversions.revenue_cents as {{ model }}_revenue_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    cast(1 as decimal(18, 12)) as {{ model }}_weight,
+    conversions.revenue_cents as {{ model }}_revenue_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_conversions_unattributed') }} as unattributed_conversions
     inner join conversions
         on unattributed_conversions.conversion_id = conversions.conversion_id
@@ -81,10 +81,10 @@ final as (
         credits.unattributed_reason,
         credits.path_position,
         credits.path_length,
-        {% for model in models %}
-            credits.{{ model }}_weight,
-            credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
-        {% endfor %}
+    {% for model in models %}
+    credits.{{ model }}_weight,
+    credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
+    {% endfor %}
     from credits
     inner join conversions on credits.conversion_id = conversions.conversion_id
 

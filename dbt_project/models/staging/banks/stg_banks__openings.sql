@@ -4,12 +4,12 @@ with
 
 source as (
     {% for bank_source in var('bank_sources') %}
-        {% if not loop.first %}union all by name{% endif %}
+    {% if not loop.first %}union all by name{% endif %}
 
-        select
-            *,
-            '{{ bank_source | replace("bank_", "") }}' as bank_id
-        from {{ raw_rows(bank_source, 'openings') }} as raw_rows
+    select
+        *,
+        '{{ bank_source | replace("bank_", "") }}' as bank_id
+    from {{ raw_rows(bank_source, 'openings') }} as raw_rows
     {% endfor %}
 
 ),
