@@ -6,12 +6,7 @@ Doesn't belong here: the loopback servers and the real data set (hillstrom.py).
 
 from __future__ import annotations
 
-from touchproof_sandbox.world.generate import (
-    GenerationReport,
-    World,
-    generate,
-    generate_days,
-    read_world,
-)
+from touchproof_sandbox.world.generate import generate, generate_days, read_world
+from touchproof_sandbox.world.writing import GenerationReport, World
 
 __all__ = ["GenerationReport", "World", "generate", "generate_days", "read_world"]

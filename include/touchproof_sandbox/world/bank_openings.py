@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from touchproof_sandbox.world import calendar
 from touchproof_sandbox.world.campaigns import DIRECT, PRODUCT_LINES
@@ -26,6 +27,8 @@ CONTACT_WINDOW_SECONDS = 90 * calendar.DAY_SECONDS
 _SKIP_PULL = 0.10
 """Part of the campaigns' effect that sends people to the bank without registering with us."""
 _BANK_BASE = 0.000045
+_TOKEN_SHARE = 0.2
+"""How many whom a campaign sent to the bank went there over a link of ours."""
 _REFERENCE_PREFIX = {"bank_northlake": "NL", "bank_maple": "ML"}
 
 
@@ -33,12 +36,15 @@ _REFERENCE_PREFIX = {"bank_northlake": "NL", "bank_maple": "ML"}
 class BankVisit:
     """Describe one account opened at the person's consortium bank.
 
-    `is_own_idea` says that no campaign caused it, `has_token` that our link led there.
+    `is_own_idea` says that no campaign caused it, `has_token` that our link led there. `base` is
+    the chance that the person had without any campaign, `effects` what exposure adds to it.
     """
 
     person: int
     product: int
     at: int
+    base: float
+    effects: NDArray[np.float64]
     is_own_idea: bool = False
     has_token: bool = False
 
@@ -48,7 +54,7 @@ def go_to_the_bank(
 ) -> None:
     """Let people who have no app user open an account directly at their country's bank."""
     rng = stream(seed, "bank", today.day)
-    interest = (state.exposure @ EFFECTS) * (state.registered == 0)
+    interest = state.pull() * (state.registered == 0)
     chance = _BANK_BASE * np.where(state.is_bank_customer, 3.0, 1.0) + _SKIP_PULL * interest
     lines = rng.integers(0, len(PRODUCT_LINES), people.count)
     draws = rng.random(people.count)
@@ -61,10 +67,12 @@ def go_to_the_bank(
         start = touched or calendar.epoch_of(today.day) + int(seconds[person])
         at = start + int(rng.integers(120, 1200))
         is_own_idea = bool(draws[person] >= _SKIP_PULL * interest[person])
-        has_token = not is_own_idea and touched > 0 and rng.random() < 0.2
+        has_token = not is_own_idea and rng.random() < _TOKEN_SHARE
         if has_token:
             drafts.add(person, at - 100, DIRECT, flags=BANK_CLICK)
-        visit = BankVisit(person, int(lines[person]), at, is_own_idea, has_token)
+        visit = BankVisit(
+            person, int(lines[person]), at, _BANK_BASE, EFFECTS, is_own_idea, has_token
+        )
         open_at_bank(rng, people, state, out, visit)
 
 
@@ -90,7 +98,7 @@ def open_at_bank(
     if visit.is_own_idea or not state.exposure[person].any():
         out.causes.append(Cause("bank_opening", name, "baseline", 1.0))
     else:
-        out.causes.extend(causes_of("bank_opening", name, _BANK_BASE, EFFECTS, state, person))
+        out.causes.extend(causes_of("bank_opening", name, visit.base, visit.effects, state, person))
 
 
 def bank_record(

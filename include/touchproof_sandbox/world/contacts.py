@@ -24,7 +24,7 @@ from touchproof_sandbox.world.drafts import SessionDrafts
 from touchproof_sandbox.world.people import APP_DEVICE, People
 from touchproof_sandbox.world.randomness import stream
 from touchproof_sandbox.world.records import FORM, IN_APP_CLICK, IN_APP_VIEW, PUSH_OPEN, Mails
-from touchproof_sandbox.world.state import EFFECTS, State
+from touchproof_sandbox.world.state import State
 
 _FAMILY = {"paid_search": 0, "paid_social": 1, "organic_social": 2, "display": 3}
 _ORGANIC_RATE, _DIRECT_RATE, _REFERRAL_RATE = 0.018, 0.014, 0.003
@@ -46,7 +46,7 @@ def visit_the_web(
 ) -> NDArray[np.int64]:
     """Add the day's web sessions and return the clicks by campaign, shape (campaigns,)."""
     rng = stream(seed, "web", day)
-    pull = 1.0 + _INTENT_PULL * (state.exposure @ EFFECTS)
+    pull = 1.0 + _INTENT_PULL * (state.pull())
     weekend = 0.8 if calendar.date_of(day).weekday() >= 5 else 1.05
     midnight = calendar.epoch_of(day)
     clicks = np.zeros(len(CAMPAIGNS), dtype=np.int64)
@@ -216,4 +216,6 @@ def note_contacts(
     device = np.zeros_like(last)
     newest = started == last[person]
     device[person[newest]] = columns["device"][newest]
+    web = newest & (columns["device"] != APP_DEVICE)
+    state.last_origin[person[web]] = origin[web]
     return forms, last, device

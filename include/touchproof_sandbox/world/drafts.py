@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from touchproof_sandbox.world.people import APP_DEVICE, People
+from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import pick
 from touchproof_sandbox.world.records import FIRST_VISIT, Sessions
 from touchproof_sandbox.world.state import State
@@ -76,8 +76,6 @@ class SessionDrafts:
         state.device_first_seen[where] = columns["started"][fresh]
         np.add.at(state.device_sessions, (device, person), 1)
         columns["flags"] = np.where(fresh, columns["flags"] | FIRST_VISIT, columns["flags"])
-        web = device != APP_DEVICE
-        state.last_origin[person[web]] = columns["origin"][web]
         return Sessions(
             **columns,
             number=number,

@@ -1,206 +1,21 @@
-"""Writing a pretend world to disk: drops, planted truth and the CRM's content.
+"""Making a pretend world and adding days to it.
 
-Belongs here: which file goes where, for a whole world and for later days. Doesn't belong here:
-what happens (simulation.py) and how a file looks (the renderers).
-
-A day is lived through from the first one on, in memory and in a second or two, and only the wanted
-days are written: so each day's bytes depend on the seed and the number of people alone.
+Belongs here: `world.json` and what may be written over what. Doesn't belong here: the files
+themselves (writing.py).
 """
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from touchproof.errors import BadInputError
 from touchproof_sandbox.world import calendar, files
-from touchproof_sandbox.world.crm import Crm
-from touchproof_sandbox.world.crm_records import OBJECTS, table_of
-from touchproof_sandbox.world.flat_files import app_files, bank_files, spend_files
-from touchproof_sandbox.world.ga4 import EventTable, event_table
-from touchproof_sandbox.world.mail_events import mail_events
-from touchproof_sandbox.world.people import People, make_people
-from touchproof_sandbox.world.records import BankOpening, Cause, Day, Registration
-from touchproof_sandbox.world.simulation import Simulation
-from touchproof_sandbox.world.truth import causes_table, people_table, skips_table
-
-_LOG = logging.getLogger(__name__)
+from touchproof_sandbox.world.writing import GenerationReport, Progress, World
 
 WORLD_FILE = "world.json"
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class GenerationReport:
-    """Count what one call wrote."""
-
-    out: str
-    first_day: str
-    last_day: str
-    days: int
-    files: int
-    bytes: int
-    registrations: int
-    app_openings: int
-    bank_openings: int
-    skips: int
-
-
-@dataclass
-class _Truth:
-    registrations: list[Registration] = field(default_factory=list)
-    causes: list[Cause] = field(default_factory=list)
-    openings: list[BankOpening] = field(default_factory=list)
-    app_openings: int = 0
-
-    def take(self, day: Day) -> None:
-        self.registrations.extend(day.registrations)
-        self.causes.extend(day.causes)
-        self.openings.extend(day.openings)
-        self.app_openings += sum(entry.entry_type == "opening" for entry in day.ledger)
-
-
-class World:
-    """Make the files of one pretend world.
-
-    Args:
-        seed: Non-negative number from which everything follows.
-        customers: How many people there are, at least 1.
-
-    Raises:
-        BadInputError: If seed or customers are out of range.
-    """
-
-    def __init__(self, seed: int, customers: int) -> None:
-        if seed < 0 or not 1 <= customers <= 5_000_000:
-            raise BadInputError(
-                "A world needs a seed of at least 0 and 1 to 5,000,000 customers",
-                where=f"seed {seed}, customers {customers}",
-                todo="Give other numbers.",
-            )
-        self.seed = seed
-        self.customers = customers
-        self._people: People | None = None
-
-    @property
-    def people(self) -> People:
-        """Return the world's people, made on first use."""
-        if self._people is None:
-            self._people = make_people(self.seed, self.customers)
-        return self._people
-
-    def write(
-        self,
-        out: Path,
-        first_day: int,
-        last_day: int,
-        *,
-        seed_day: int,
-        progress: Progress | None = None,
-    ) -> GenerationReport:
-        """Write the drops of the days, the truth so far and the CRM.
-
-        Args:
-            out: The world's sandbox folder.
-            first_day: Day index of the first day to write.
-            last_day: Day index of the last one; the truth covers everything up to it.
-            seed_day: Day index whose evening the CRM's seed shows; later days give changes.
-            progress: Called with the number of days lived and of all days.
-        """
-        people, truth = self.people, _Truth()
-        simulation, crm = Simulation(self.seed, people), Crm(self.seed, people)
-        writer = _Writer(out)
-        earlier: EventTable | None = None
-        for day in simulation.days(last_day):
-            truth.take(day)
-            changes = crm.live(day)
-            if day.day >= first_day - 1:
-                events = event_table(self.seed, people, day)
-            if day.day >= first_day:
-                self._write_drops(writer, day, events, earlier)
-                if day.day > seed_day:
-                    name = f"salesforce/changes/{calendar.date_of(day.day)}.json"
-                    writer.write(name, files.json_bytes([vars(change) for change in changes]))
-            if day.day >= first_day - 1:
-                earlier = events
-            if day.day == seed_day and first_day <= seed_day:
-                _write_seed(writer, crm)
-            if progress is not None:
-                progress(day.day + 1, last_day + 1)
-        tables = {
-            "people": people_table(people, crm, truth.registrations, simulation.state),
-            "causes": causes_table(truth.causes),
-            "skips": skips_table(people, truth.openings, simulation.state),
-        }
-        for name, table in tables.items():
-            writer.write(f"truth/{name}.parquet", files.parquet_bytes(table))
-        report = GenerationReport(
-            out=str(out),
-            first_day=calendar.date_of(first_day).isoformat(),
-            last_day=calendar.date_of(last_day).isoformat(),
-            days=last_day - first_day + 1,
-            files=writer.files,
-            bytes=writer.bytes,
-            registrations=len(truth.registrations),
-            app_openings=truth.app_openings,
-            bank_openings=len(truth.openings),
-            skips=sum(opening.why == "contacted_first" for opening in truth.openings),
-        )
-        _LOG.info("wrote %s days, %s files, %s bytes", report.days, report.files, report.bytes)
-        return report
-
-    def _write_drops(
-        self, writer: _Writer, day: Day, events: EventTable, earlier: EventTable | None
-    ) -> None:
-        date_ = calendar.date_of(day.day)
-        folder = f"drops/{date_}"
-        writer.write(
-            f"{folder}/ga4/events_{date_:%Y%m%d}.parquet",
-            files.parquet_bytes(events.as_first_exported()),
-        )
-        if earlier is not None:
-            before = calendar.date_of(earlier.day)
-            writer.write(
-                f"{folder}/ga4/events_{before:%Y%m%d}.parquet", files.parquet_bytes(earlier.table)
-            )
-        mails = mail_events(self.seed, self.people, day)
-        if mails:
-            writer.write(
-                f"{folder}/email/events_{date_:%Y%m%d}.json.gz",
-                files.gzip_bytes(files.json_bytes(mails)),
-            )
-        for name, content in spend_files(self.seed, day).items():
-            writer.write(f"{folder}/media/{name}", content)
-        for name, content in app_files(self.seed, self.people, day).items():
-            writer.write(f"{folder}/app/{name}", content)
-        for bank, named in bank_files(self.people, day).items():
-            for name, content in named.items():
-                writer.write(f"{folder}/{bank}/{name}", content)
-
-
-class _Writer:
-    """Write below one folder and count."""
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self.files = 0
-        self.bytes = 0
-
-    def write(self, name: str, content: bytes) -> None:
-        files.write_bytes(self._out / name, content)
-        self.files += 1
-        self.bytes += len(content)
-
-
-def _write_seed(writer: _Writer, crm: Crm) -> None:
-    for name in OBJECTS:
-        table = table_of(name, list(crm.records[name].values()))
-        writer.write(f"salesforce/seed/{name}.parquet", files.parquet_bytes(table))
 
 
 def generate(
@@ -222,11 +37,20 @@ def generate(
     """
     if days < 1:
         raise BadInputError("A world needs at least one day", where=f"days {days}")
-    world = World(seed, customers)
+    world, last = World(seed, customers), days - 1
+    generated = days
     if (out / WORLD_FILE).exists():
-        _require_same(read_world(out), seed, customers, out)
-    report = world.write(out, 0, days - 1, seed_day=days - 1, progress=progress)
-    _write_world(out, seed, customers, days, calendar.date_of(days - 1))
+        content = read_world(out)
+        _require_same(content, seed, customers, out)
+        if content["first_night"] != calendar.date_of(last).isoformat():
+            raise BadInputError(
+                "Another world lies there: its first night differs",
+                where=str(out / WORLD_FILE),
+                todo="Use its number of days, or another folder.",
+            )
+        generated = max(days, content["days_generated"])
+    report = world.write(out, 0, last, seed_day=last, truth_day=generated - 1, progress=progress)
+    _write_world(out, seed, customers, generated, calendar.date_of(last))
     return report
 
 
@@ -262,10 +86,16 @@ def generate_days(
             todo=f"Give dates from {calendar.START} on, the first one first.",
         )
     seed_as_of = date.fromisoformat(content["crm_seed_as_of"])
+    generated = max(content["days_generated"], last + 1)
     report = World(seed, customers).write(
-        out, first, last, seed_day=calendar.day_of(seed_as_of), progress=progress
+        out,
+        first,
+        last,
+        seed_day=calendar.day_of(seed_as_of),
+        truth_day=generated - 1,
+        progress=progress,
     )
-    _write_world(out, seed, customers, max(content["days_generated"], last + 1), seed_as_of)
+    _write_world(out, seed, customers, generated, seed_as_of)
     return report
 
 

@@ -69,4 +69,7 @@ def causes_of(
         Cause(kind, conversion, CAMPAIGNS[number].code, round(float(parts[number]) / total, 9))
         for number in np.flatnonzero(parts / total >= 1e-6)
     ]
-    return [*shares, Cause(kind, conversion, "baseline", 1.0 - sum(c.share for c in shares))]
+    return [
+        *shares,
+        Cause(kind, conversion, "baseline", round(1.0 - sum(c.share for c in shares), 9)),
+    ]

@@ -27,7 +27,7 @@ def register(
     """Let people register in the app or on the web."""
     rng = stream(seed, "register", today.day)
     need = people.needs.mean(axis=0)
-    chance = need * (_REGISTER_BASE + state.exposure @ EFFECTS)
+    chance = need * (_REGISTER_BASE + state.pull())
     fires = (state.registered == 0) & (rng.random(people.count) < chance)
     seconds = calendar.second_of_day(rng, people.count)
     columns = drafts.columns()

@@ -15,13 +15,15 @@ from touchproof_sandbox.world.drafts import SessionDrafts
 from touchproof_sandbox.world.outcomes import DayOutcomes, Today, causes_of
 from touchproof_sandbox.world.people import APP_DEVICE, People
 from touchproof_sandbox.world.randomness import stream
-from touchproof_sandbox.world.records import LOGIN, LedgerEntry
+from touchproof_sandbox.world.records import BANK_CLICK, LOGIN, LedgerEntry
 from touchproof_sandbox.world.state import EFFECTS, RELEVANCE, State
 
 _OPEN_BASE = np.array([0.0012, 0.0010, 0.0005, 0.0009])
 _FRESH_DAYS, _FRESH_BOOST = 3, 22.0
 _SKIP_SHARE = 0.13
 """How many of those who would open a product with us go to the bank itself."""
+_TOKEN_SHARE = 0.25
+"""How many of these go there over a link of ours, which carries a token."""
 _OTHER_BANKS = {"US": ("bank_harbor", "bank_summit"), "CA": ("bank_aurore", "bank_laurent")}
 
 
@@ -36,7 +38,7 @@ def open_products(
         return
     since = (calendar.epoch_of(today.day) - state.registered[who]) // calendar.DAY_SECONDS
     boost = np.where(since < _FRESH_DAYS, _FRESH_BOOST, 1.0)
-    moved = (RELEVANCE * EFFECTS) @ state.exposure[who].T
+    moved = np.einsum("lc,pc->lp", RELEVANCE * EFFECTS, state.exposure[who])
     chance = people.needs[:, who] * (_OPEN_BASE[:, None] * boost + moved)
     chance = chance * ~(state.owned[:, who] | state.at_bank[:, who])
     margin = np.where(draws[:, who] < chance, draws[:, who] / np.maximum(chance, 1e-12), 2.0)
@@ -48,10 +50,15 @@ def open_products(
         applied = max(earliest, floor + int(calendar.second_of_day(rng, 1)[0]))
         applied += int(rng.integers(60, 600))
         effects, base = EFFECTS * RELEVANCE[line], _OPEN_BASE[line] * boost[index]
-        if rng.random() < _SKIP_SHARE:
-            open_at_bank(rng, people, state, out, BankVisit(person, line, applied))
-            continue
         device = APP_DEVICE if state.has_install[person] and rng.random() < 0.85 else 0
+        if rng.random() < _SKIP_SHARE:
+            visit = BankVisit(
+                person, line, applied, base, effects, has_token=rng.random() < _TOKEN_SHARE
+            )
+            if visit.has_token:
+                drafts.add(person, applied - 60, DIRECT, device=device, flags=BANK_CLICK)
+            open_at_bank(rng, people, state, out, visit)
+            continue
         drafts.add(person, applied - 45, DIRECT, device=device, flags=LOGIN)
         account = f"acc_{today.day:04d}{index:06d}{line}"
         state.owned[line, person] = True
@@ -99,7 +106,7 @@ def _sell(
         state.due_entries.setdefault(int(due), []).append(entry)
     if consortium:
         state.is_bank_customer[person] = True
-        visit = BankVisit(person, line, opened)
+        visit = BankVisit(person, line, opened, 0.0, EFFECTS)
         opening = bank_record(rng, people, state, visit, "sold_through_app")
         state.due_openings.setdefault(int(opening_day), []).append(opening)
 
@@ -108,18 +115,18 @@ def _accruals(rng: np.random.Generator, name: str, opened: int) -> list[tuple[in
     """Return times and cents of the commissions of one account."""
     later = opened + int(rng.integers(1, 4)) * calendar.DAY_SECONDS
     if name == "savings":
-        first = int(rng.integers(3500, 8500))
-        monthly = int(rng.integers(120, 420))
+        first = int(rng.integers(4500, 11_000))
+        monthly = int(rng.integers(150, 600))
         return [(later, first)] + [
             (later + month * 30 * calendar.DAY_SECONDS, monthly) for month in (1, 2, 3)
         ]
     if name == "checking":
-        return [(later, int(rng.integers(2000, 6000)))]
+        return [(later, int(rng.integers(3000, 8000)))]
     if name == "loan":
         lent = int(rng.integers(20, 250)) * 10_000
-        return [(later, lent * 9 // 1000)]
+        return [(later, lent * 12 // 1000)]
     times = int(rng.integers(1, 7))
     return [
-        (opened + (1 + turn * 14) * calendar.DAY_SECONDS, int(rng.integers(120, 640)))
+        (opened + (1 + turn * 14) * calendar.DAY_SECONDS, int(rng.integers(200, 900)))
         for turn in range(times)
     ]

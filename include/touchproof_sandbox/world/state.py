@@ -86,6 +86,14 @@ class State:
             device_first_seen=np.zeros((4, count), dtype=np.int64),
         )
 
+    def pull(self) -> NDArray[np.float64]:
+        """Return what all exposures add to each person's daily chance to act.
+
+        Not by a matrix product: its sums differ with the number of threads.
+        """
+        total: NDArray[np.float64] = np.einsum("pc,c->p", self.exposure, EFFECTS)
+        return total
+
     def contact(self, person: NDArray[np.int64], at: NDArray[np.int64]) -> None:
         """Note that campaigns or our forms reached these people at these times."""
         first = np.where(self.first_contact == 0, np.iinfo(np.int64).max, self.first_contact)
