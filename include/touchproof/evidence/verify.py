@@ -47,6 +47,11 @@ class VerifyReport:
     faults: tuple[str, ...]
     notes: tuple[str, ...]
 
+    def __str__(self) -> str:
+        """Say it to a person: the sentence, every further fault, the head and the notes."""
+        head = [f"Head: {self.head_sha256}"] if self.head_sha256 else []
+        return "\n".join([self.sentence, *self.faults[1:], *head, *self.notes])
+
 
 def verify(
     path: Path, public_keys: Path | None = None, expect_head: str | None = None
@@ -177,5 +182,5 @@ def _sentence(packs: Sequence[PackCheck], faults: Sequence[str]) -> str:
     verb = "is" if len(packs) == 1 else "are"
     return (
         f"{which} of {packs[0].bank_id} {verb} whole: "
-        f"{claims} claims over {money}, {touches} contacts"
+        f"{claims} claims over {money}, {touches} contacts."
     )

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
@@ -67,14 +69,14 @@ def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path}/ledger.sqlite"
-    upgrade = engine.command.upgrade
+    upgrade = command.upgrade
 
-    def fail_at_the_end(config: object, target: str) -> None:
-        upgrade(config, target)  # type: ignore[arg-type]
+    def fail_at_the_end(config: Config, target: str) -> None:
+        upgrade(config, target)
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr(engine.command, "upgrade", fail_at_the_end)
+        patched.setattr(command, "upgrade", fail_at_the_end)
         with pytest.raises(RuntimeError):
             Ledger(url, "test")
     assert _objects(tmp_path / "ledger.sqlite") == {}
