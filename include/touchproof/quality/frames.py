@@ -111,6 +111,10 @@ def _judged_column(rule: Rule, texts: dict[str, Series], part_numbers: Series) -
     return convert(values, rule) if convert else values
 
 
+def _trimmed(values: Series, rule: Rule) -> Series:
+    return values.str.strip()  # staging trims too: a space around an address is no fault
+
+
 def _is_time(values: Series, rule: Rule) -> Series:
     return values.isna() | _seconds(values, rule).notna()
 
@@ -154,6 +158,7 @@ def _matches(values: Series, pattern: str) -> Series:
 
 
 _CONVERTERS: dict[Check, Callable[[Series, Rule], Series]] = {
+    Check.EMAIL: _trimmed,
     Check.TIME: _is_time,
     Check.NOT_FUTURE: _seconds,
     Check.NUMBER: _is_number,

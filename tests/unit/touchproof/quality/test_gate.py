@@ -137,6 +137,7 @@ def test_a_negative_cost_is_set_aside(drops: Drops) -> None:
 
 def test_an_address_that_has_not_the_shape_of_one_is_set_aside(drops: Drops, event: Event) -> None:
     events = [event(number) for number in range(150)]
+    events[2]["email"] = " spaced@example.test "
     events[3]["email"] = "not an address"
     drops.emails(DAY, events)
     drops.extract("email", DAY)
