@@ -64,7 +64,7 @@ class Control:
     def apply(
         self, changes: Sequence[Mapping[str, Any]], *, key: str | None = None
     ) -> tuple[str, ...]:
-        """Apply changes of CRM users, all or none; return the record ids.
+        """Apply changes of CRM users, all or none; return the ids, none if applied before.
 
         Args:
             changes: Each `{op, object, record}`; op is create, update, delete or undelete.

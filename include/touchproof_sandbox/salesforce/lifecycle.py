@@ -5,7 +5,8 @@ here: what it answers (app.py).
 
 `server.json` (mode 0600) tells where the server is. It may be older than the server: a server
 counts as found only if its process lives and answers with the same `server_id`. Two servers on one
-folder are impossible: the process holds a lock on it.
+folder are impossible: the process holds a lock on it. A server whose `server.json` is gone, because
+somebody deleted the world, ends itself: nobody could find it any more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from contextlib import suppress
@@ -41,6 +43,7 @@ _INCLUDE = Path(__file__).resolve().parents[2]
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_WATCH_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -178,11 +181,25 @@ def serve_foreground(folder: Path) -> None:
         )
         content = json.dumps(asdict(info), indent=1).encode()
         write_atomically(folder / "server.json", content, mode=0o600)
+        server = uvicorn.Server(config)
+        watch = threading.Thread(
+            target=_end_when_forgotten, args=(server, folder, info.server_id), daemon=True
+        )
+        watch.start()
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            server.run(sockets=[listener])
         finally:
             org.storage.close()
             os.close(lock)
+
+
+def _end_when_forgotten(server: uvicorn.Server, folder: Path, server_id: str) -> None:
+    """End the server once `server.json` no longer tells of it."""
+    while not server.should_exit:
+        time.sleep(_WATCH_SECONDS)
+        told = _read(folder)
+        if told is None or told.server_id != server_id:
+            server.should_exit = True
 
 
 def _listening(earlier: ServerInfo | None) -> socket.socket:

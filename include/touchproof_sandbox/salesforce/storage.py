@@ -37,7 +37,7 @@ create table if not exists refusals (
     code text not null, message text not null, fields text not null, times integer
 );
 create table if not exists cursors (id text primary key, soql text not null, deleted integer);
-create table if not exists applied (key text primary key, answer text not null);
+create table if not exists applied (key text primary key, ids text not null);
 create table if not exists jobs (
     number integer primary key, id text unique not null, kind text not null,
     operation text not null, object text not null, external_id_field text, soql text,

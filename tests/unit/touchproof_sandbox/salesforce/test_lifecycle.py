@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -65,7 +66,7 @@ def test_two_starts_at_once_give_one_server(folder: Path) -> None:
 def test_a_killed_server_isnt_found_and_its_successor_has_its_state(folder: Path) -> None:
     first = lifecycle.start(folder)
     change = {"op": "create", "object": "Lead", "record": {"LastName": "Doe", "Company": "A"}}
-    ids = Control(first.url).apply([change], key="day")
+    Control(first.url).apply([change], key="day")
     kill(first)
     found = lifecycle.find(folder)
 
@@ -74,7 +75,8 @@ def test_a_killed_server_isnt_found_and_its_successor_has_its_state(folder: Path
     assert found is None
     assert second.server_id != first.server_id
     assert (second.password, second.client_secret) == (first.password, first.client_secret)
-    assert Control(second.url).apply([change], key="day") == ids
+    assert Control(second.url).apply([change], key="day") == ()
+    assert len(_client(second).query("SELECT Id FROM Lead")) == 1
 
 
 def test_a_server_of_another_folder_on_our_port_isnt_taken_for_ours(
@@ -124,6 +126,14 @@ def test_a_stopped_server_is_gone(folder: Path) -> None:
     assert lifecycle.stop(folder) is True
     assert lifecycle.find(folder) is None
     assert lifecycle.stop(folder) is False
+
+
+def test_a_server_whose_world_was_deleted_ends_itself(folder: Path) -> None:
+    info = lifecycle.start(folder)
+
+    shutil.rmtree(folder)
+
+    assert lifecycle._wait_for_end(info.pid)
 
 
 def test_secrets_are_readable_by_their_owner_only_and_not_shown(folder: Path) -> None:

@@ -74,9 +74,10 @@ def test_changes_of_a_day_are_applied_in_order_and_once(api, control: Control) -
         {"op": "update", "object": "Lead", "record": {"Id": LEAD, "IsConverted": True}},
     ]
 
-    control.apply(changes, key="2026-06-28")
-    control.apply([*changes, changes[0]], key="2026-06-28")
+    first = control.apply(changes, key="2026-06-28")
+    second = control.apply([*changes, changes[0]], key="2026-06-28")
 
+    assert (first, second) == ((LEAD, LEAD), ())
     lead = api.record("Lead", LEAD)
     assert (lead["IsConverted"], lead["CreatedDate"]) == (True, "2026-06-28T15:00:00.000+0000")
 
