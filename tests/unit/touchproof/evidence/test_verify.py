@@ -59,9 +59,10 @@ def test_a_whole_chain_and_a_whole_pack_are_said_to_be_whole(bank: Path) -> None
     report = verify(bank)
     assert report.ok
     assert report.sentence == (
-        "Packs 0001 to 0003 of bank_northlake are whole: 12 claims over 904.98 USD, 24 contacts"
+        "Packs 0001 to 0003 of bank_northlake are whole: 12 claims over 904.98 USD, 24 contacts."
     )
     assert (report.packs, report.claims, report.touches) == (3, 12, 24)
+    assert str(report).splitlines()[:2] == [report.sentence, f"Head: {report.head_sha256}"]
     assert str(report).splitlines()[:2] == [report.sentence, f"Head: {report.head_sha256}"]
     assert verify(bank / "0002").sentence.startswith("Pack 0002 of bank_northlake is whole")
 
