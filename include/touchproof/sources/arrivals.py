@@ -9,10 +9,12 @@ it was written finds its batches committed already, and a deleted one costs a re
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
@@ -25,6 +27,7 @@ from touchproof.sources.definition import EntityDefinition
 
 MEMORY = "_arrivals.json"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_BLOCK_BYTES = 1024 * 1024
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".filepart")
 
 Outcome = Literal["new", "landed", "superseded", "quarantined"]
@@ -39,7 +42,7 @@ class Arrival:
         name: File name.
         size: Bytes.
         mtime_ns: Modification time in nanoseconds; with the size it tells an unchanged file.
-        sha256: Hex digest of its bytes.
+        sha256: Hex digest of its content, unpacked.
         outcome: What was made of it.
         quarantine_id: Its quarantine entry where it has one.
     """
@@ -74,7 +77,7 @@ def arrival_path(drops: Path, source: str, arrival: Arrival) -> Path:
 
 
 def list_arrivals(
-    drops: Path, source: str, night: date, known: dict[str, Arrival]
+    drops: Path, source: str, night: date, known: dict[str, Arrival], limit: int
 ) -> dict[str, Arrival]:
     """Return every file of a source that arrived by a night, those seen before with their outcome.
 
@@ -85,6 +88,7 @@ def list_arrivals(
         source: Source system.
         night: Last arrival day that counts.
         known: The memory, by key.
+        limit: Most bytes of a file to unpack for its digest.
 
     Raises:
         SourceUnavailableError: If the drop folder is missing or can't be read.
@@ -98,7 +102,7 @@ def list_arrivals(
         )
         for day in days:
             for path, stat in _files(drops / day / source):
-                arrival = _arrival(path, stat, day, known.get(f"{day}/{path.name}"))
+                arrival = _arrival(path, stat, day, known.get(f"{day}/{path.name}"), limit)
                 found[arrival.key] = arrival
     except FileNotFoundError as error:
         raise SourceUnavailableError(
@@ -127,15 +131,36 @@ def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
     ]
 
 
-def _arrival(path: Path, stat: os.stat_result, day: str, known: Arrival | None) -> Arrival:
+def _arrival(
+    path: Path, stat: os.stat_result, day: str, known: Arrival | None, limit: int
+) -> Arrival:
     seen = (stat.st_size, stat.st_mtime_ns)
     if known is not None and (known.size, known.mtime_ns) == seen:
         return known
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    sha256 = content_digest(path, limit)
     if known is not None and known.sha256 == sha256:
         return replace(known, size=stat.st_size, mtime_ns=stat.st_mtime_ns)
     return Arrival(day, path.name, stat.st_size, stat.st_mtime_ns, sha256)
+
+
+def content_digest(path: Path, limit: int) -> str:
+    """Return the sha256 of a file's content: the same for the same rows compressed anew.
+
+    A `.gz` that can't be unpacked within the limit counts by its own bytes.
+    """
+    if path.suffix == ".gz":
+        digest, unpacked = hashlib.sha256(), 0
+        try:
+            with gzip.open(path) as file:
+                while unpacked <= limit and (block := file.read(_BLOCK_BYTES)):
+                    digest.update(block)
+                    unpacked += len(block)
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            unpacked = limit + 1
+        if unpacked <= limit:
+            return digest.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_memory(landing: Path, source: str) -> dict[str, Arrival]:

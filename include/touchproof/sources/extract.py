@@ -92,10 +92,16 @@ class _FileRun:
     same_content: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     quarantined_files: int = 0
 
+    @property
+    def max_unpacked_bytes(self) -> int:
+        return self.settings.max_unpacked_megabytes * 1024 * 1024
+
     def execute(self, reread: Callable[[Window], bool]) -> ExtractReport:
         landing_root = self.settings.paths.landing
         remembered = read_memory(landing_root, self.source)
-        listed = list_arrivals(self.settings.drops, self.source, self.night, remembered)
+        listed = list_arrivals(
+            self.settings.drops, self.source, self.night, remembered, self.max_unpacked_bytes
+        )
         self.arrivals = {**remembered, **listed}
         for key, arrival in self.arrivals.items():
             self.same_content[arrival.sha256].append(key)
@@ -191,7 +197,7 @@ class _FileRun:
         if entity.reader is None:
             return None
         try:
-            table = entity.reader(path, self.settings.max_unpacked_megabytes * 1024 * 1024)
+            table = entity.reader(path, self.max_unpacked_bytes)
             if self._is_duplicate(entity, arrival):
                 fault = StructuralFaultError("duplicate_file", rows_in=table.num_rows)
                 if not self._is_released(entity, self._reason(entity, window, arrival, fault).id):
@@ -223,7 +229,7 @@ class _FileRun:
         return None
 
     def _is_duplicate(self, entity: EntityDefinition, arrival: Arrival) -> bool:
-        """Tell whether an earlier file of another name has the same bytes."""
+        """Tell whether an earlier file of another name has the same content."""
         return any(
             other.stem != arrival.stem
             and other.order < arrival.order

@@ -209,6 +209,19 @@ def test_a_duplicate_file_under_another_name_is_quarantined_with_its_rows_counte
     assert (entry.reason.rows_in, entry.reason.row_count) == (3, 3)
 
 
+def test_a_duplicate_file_is_found_although_it_was_compressed_anew(
+    drops: Drops, event: Event
+) -> None:
+    original = drops.emails(DAY, [event()])
+    again = gzip.compress(gzip.decompress(original.read_bytes()), compresslevel=1, mtime=99)
+    assert again != original.read_bytes()
+    drops.put(NEXT, "email", "events_20260302.json.gz", again)
+    drops.put(NEXT, "email", "events_20260301.json.gz", again)
+    report = drops.extract("email", NEXT)
+    assert (report.batches, report.rows) == (1, 1)
+    assert quarantined(drops) == [("events_20260302.json.gz", "duplicate_file")]
+
+
 def test_a_bad_resend_is_quarantined_and_the_good_rows_stay(drops: Drops, event: Event) -> None:
     drops.emails(DAY, [event()])
     drops.extract("email", DAY)
