@@ -41,7 +41,12 @@ def land_ledger() -> dict[str, Any]:
     """Land the ledger's persons, claims and suppressions as a source of this build."""
     from touchproof.ledger.snapshot import land_ledger as land
 
-    return run_recorded("land_ledger", land)
+    return run_recorded(
+        "land_ledger",
+        lambda *arguments: {
+            batch.manifest.entity: batch.manifest.rows for batch in land(*arguments)
+        },
+    )
 
 
 @task(task_id="load", pool=pools.WAREHOUSE_WRITER, execution_timeout=timedelta(hours=2))

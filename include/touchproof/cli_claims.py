@@ -71,13 +71,9 @@ def list_(
     if bank is not None:
         query = query.where(table.c.bank_id == bank)
     with Ledger.of(Settings()).reading() as connection:
-        rows = [tuple(row) for row in connection.execute(query)]
+        found = [row._mapping for row in connection.execute(query)]
+    rows = [tuple(str(row[n]) if n == "opened_date" else row[n] for n in _COLUMNS) for row in found]
     if as_json:
-        say_json(
-            [
-                {**dict(zip(_COLUMNS, row, strict=True)), "opened_date": row[3].isoformat()}
-                for row in rows
-            ]
-        )
+        say_json([dict(zip(_COLUMNS, row, strict=True)) for row in rows])
         return
-    say_rows(_COLUMNS, [(*row[:3], row[3].isoformat(), *row[4:]) for row in rows])
+    say_rows(_COLUMNS, rows)

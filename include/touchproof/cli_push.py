@@ -100,20 +100,24 @@ def replay(night: NightOption = None, as_json: JsonOption = False) -> None:
 
 @app.command("reconcile")
 def reconcile(as_json: JsonOption = False) -> None:
-    """Compare the acknowledged values with what the newest extract read from the org."""
-    from touchproof.push_reconcile import reconcile as compare
+    """Compare the acknowledged values with what the newest extract read; no call, no change."""
+    from touchproof.salesforce.push import run_push
+    from touchproof.world_clock import world_clock
 
-    report = compare(Settings())
+    settings = Settings()
+    plan = run_push(settings, night_or_due(settings, None), world_clock(settings), dry_run=True)
+    found = {"drifted_records": plan.drifted_records, "unknown_records": plan.baseline_records}
     if as_json:
-        from touchproof.steps import as_json as plain
-
-        say_json(plain(report))
+        say_json(found)
     else:
-        say(report.sentence)
-    if report.drifted:
+        say(
+            f"As of night {plan.handoff_night}: {plan.drifted_records:,} records in which someone "
+            f"changed a field of ours, {plan.baseline_records:,} that the ledger doesn't know yet"
+        )
+    if plan.drifted_records:
         raise CheckFailedError(
-            f"{report.drifted} records differ between ledger and org",
-            todo="The next push overwrites or keeps them, as seed salesforce_fields says.",
+            f"Ledger and org differ in {plan.drifted_records:,} records",
+            todo="The next push overwrites or keeps them, as the seed salesforce_fields says.",
         )
 
 
@@ -125,8 +129,8 @@ def _show(report: PushReport, *, as_json: bool) -> None:
         return
     done = "planned" if report.is_dry_run else "pushed"
     say(
-        f"{report.planned:,} records planned, {report.pushed:,} pushed, {report.refused:,} refused, "
-        f"{report.deferred:,} deferred; {report.push_calls} calls"
+        f"{report.planned:,} records planned, {report.pushed:,} pushed, "
+        f"{report.refused:,} refused, {report.deferred:,} deferred; {report.push_calls} calls"
         + (" (dry run: nothing was sent)" if report.is_dry_run else "")
     )
     if report.groups:

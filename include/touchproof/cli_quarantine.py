@@ -74,9 +74,7 @@ def release(entry: EntryArgument, note: NoteOption = "") -> None:
     from touchproof.world_clock import world_clock
 
     settings = Settings()
-    done = let_pass(
-        settings, entry, world_clock(settings), by=operating_system_user(), note=note
-    )
+    done = let_pass(settings, entry, world_clock(settings), by=operating_system_user(), note=note)
     say(f"{done.id} is released; the next run of its night carries it past the rule.")
 
 

@@ -32,7 +32,9 @@ def sql(
         raise BadInputError(
             f"There is no format {output!r}", todo=f"Choose one of {', '.join(FORMATS)}."
         )
-    with query(Settings(), statement) as result:
-        # newline="" and UTF-8 whatever the terminal: CSV keeps its CRLF as it is.
-        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out:
-            FORMATS[output](result, out)
+    # newline="" and UTF-8 whatever the terminal: CSV keeps its CRLF as it is.
+    with (
+        query(Settings(), statement) as result,
+        open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out,
+    ):
+        FORMATS[output](result, out)

@@ -85,22 +85,24 @@ def write_json(result: QueryResult, out: IO[str]) -> None:
 
 def write_table(result: QueryResult, out: IO[str]) -> None:
     """Write an aligned table for eyes, numbers to the right, with a row count at its foot."""
-    rows = []
+    rows: list[list[str]] = []
     more = False
     for row in result.rows:
         if len(rows) == TABLE_ROWS:
             more = True
             break
         rows.append(["" if value is None else _one_line(_text(value) or "") for value in row])
-    numeric = [any(number in kind for number in _NUMBERS) and "[" not in kind for kind in result.types]
+    numeric = [
+        any(number in kind for number in _NUMBERS) and "[" not in kind for kind in result.types
+    ]
     widths = [
         max([len(name), *(len(row[place]) for row in rows)])
         for place, name in enumerate(result.columns)
     ]
     out.write(_line(result.columns, widths, numeric))
     out.write("  ".join("─" * width for width in widths) + "\n")
-    for row in rows:
-        out.write(_line(row, widths, numeric))
+    for cells in rows:
+        out.write(_line(cells, widths, numeric))
     count = f"the first {len(rows):,} rows" if more else f"{len(rows):,} rows"
     out.write(f"({'1 row' if len(rows) == 1 and not more else count})\n")
 
@@ -183,6 +185,14 @@ def _csv_field(value: str | None) -> str:
     if value == "" or any(character in value for character in ',"\r\n'):
         return '"' + value.replace('"', '""') + '"'
     return value
+
+
+def _is_number(kind: str) -> bool:
+    return (
+        "[" not in kind
+        and "(" not in kind.removeprefix("DECIMAL(")
+        and any(name in kind for name in _NUMBERS)
+    )
 
 
 def _one_line(text: str) -> str:

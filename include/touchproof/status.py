@@ -166,7 +166,7 @@ def collect_status(settings: Settings, night: date | None = None) -> StatusRepor
         else None,
         push=_pushes(runs),
         allowance=_allowance(runs),
-        claims=dict(sorted(claims_by_status(ledger).items())),
+        claims={name: count for name, count in sorted(claims_by_status(ledger).items()) if count},
         quarantine=tuple(_quarantined(entry) for entry in list_entries(settings)),
         steps=tuple(_step(run) for run in of_night),
     )

@@ -1,7 +1,39 @@
-"""x."""
+"""What `make run` ends with: the library's summary, the experiment's table, what to do next.
+
+Belongs here: putting them together for one run. Doesn't belong here: the tables of every night
+(touchproof.summary), the experiment's figures (touchproof_sandbox.hillstrom).
+"""
 
 from __future__ import annotations
 
+from rich.console import Console
 
-def print_summary(settings, plan, state, console):
-    console.print(state)
+from touchproof.night_report import collect_night
+from touchproof.settings import Settings
+from touchproof.summary import print_night
+from touchproof_airflow.planning import NightPlan, RunState
+
+
+def print_summary(settings: Settings, plan: NightPlan, state: RunState, console: Console) -> None:
+    """Print the summary of the run that has just ended."""
+    console.print()
+    print_night(collect_night(settings, plan.build_night), console)
+    console.print("\n[bold]What next[/bold]")
+    for line in _next_steps(settings, state):
+        console.print(f"  {line}")
+    console.print()
+
+
+def _next_steps(settings: Settings, state: RunState) -> list[str]:
+    world = "" if settings.world == "demo" else f" WORLD={settings.world}"
+    failed = [dag for dag, how, _ in state.dags if how == "failed"]
+    steps = []
+    if failed:
+        steps.append(f"make run{world:<20} again, once {', '.join(failed)} can work")
+    else:
+        steps.append(
+            f"make run{world:<20} the next night; QUIET=1 for one in which nothing changes"
+        )
+    steps.append(f"make ui{world:<21} the same DAGs and this page in Airflow")
+    steps.append('touchproof sql "select * from mart_channel_performance"')
+    return steps

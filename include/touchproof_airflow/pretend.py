@@ -7,6 +7,7 @@ is made or how the server answers (touchproof_sandbox), which night runs (planni
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -78,9 +79,11 @@ def ensure_world(settings: Settings, world: PretendWorld, detail: Detail) -> str
         return _note(world, "was there")
     detail("people, journeys, files")
     if world.data is not None:
-        from touchproof_sandbox.hillstrom import generate as generate_hillstrom
+        from touchproof_sandbox.hillstrom import convert
 
-        generate_hillstrom(world.data, sandbox)
+        sandbox.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(world.data, experiment_file(settings))
+        convert(experiment_file(settings), sandbox)
     else:
         from touchproof_sandbox.world import generate
 
@@ -92,6 +95,11 @@ def ensure_world(settings: Settings, world: PretendWorld, detail: Detail) -> str
             progress=lambda done, of: detail(f"day {done} of {of}"),
         )
     return _note(world, "made")
+
+
+def experiment_file(settings: Settings) -> Path:
+    """Return the world's own copy of the data file that it was made from, if it was."""
+    return settings.paths.sandbox / "experiment.csv"
 
 
 def first_night(settings: Settings) -> date:
@@ -172,7 +180,7 @@ def _hillstrom(settings: Settings, request: RunRequest) -> PretendWorld:
         )
     if data is not None and not data.is_file():
         raise BadInputError("There is no such data file", where=str(data), todo="Check DATA=.")
-    return PretendWorld(0, 0, 0, data or settings.paths.sandbox / WORLD_FILE)
+    return PretendWorld(0, 0, 0, data or experiment_file(settings))
 
 
 def _made(settings: Settings) -> dict[str, Any]:

@@ -1,0 +1,295 @@
+"""The night on a terminal, 100 columns wide; plain text where there is no terminal.
+
+Belongs here: tables, number formats, and the sentences about what to do next. Doesn't belong
+here: collecting (status.py, night_report.py), the page in Airflow (plugins/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from touchproof.night_report import MODELS, BankSkips, ChannelLine, NightReport
+from touchproof.status import StatusReport
+
+SHOWN_REFUSALS = 5
+SHOWN_QUARANTINE = 8
+SHOWN_PACKS = 6
+_MARKS = {"fresh": "green", "passed": "green", "ok": "green", "waiting": "yellow"}
+
+
+def print_night(report: NightReport, console: Console) -> None:
+    """Print the whole summary of a night."""
+    _rows(report, console)
+    _gates(report.status, console)
+    _quarantine(report.status, console)
+    if report.channels:
+        _channels(report, console)
+    if report.skips:
+        _skips(report, console)
+    _push(report, console)
+    _places(report, console)
+
+
+def print_status(status: StatusReport, console: Console) -> None:
+    """Print what `touchproof status` tells."""
+    if status.night is None:
+        console.print(f"No night of world {status.world} has run yet: make run.")
+        return
+    published = status.published
+    shown = (
+        f"published: night {published.night}, {published.sha256[:12]}"
+        if published
+        else ("nothing published yet")
+    )
+    console.print(f"[bold]Night {status.night}[/bold] of world {status.world}; {shown}")
+    table = _table("Sources", "Source", "Status", "Last success")
+    _numbers(table, "Rows in", "Loaded", "Quarantined", "Files out")
+    for source in status.sources:
+        table.add_row(
+            source.source,
+            _mark(source.status),
+            str(source.last_success_night or "–"),
+            *_counts(source.rows_in, source.rows_loaded, source.rows_quarantined),
+            _count(source.files_quarantined),
+        )
+    console.print(table)
+    for source in status.sources:
+        if source.error:
+            console.print(f"[red]{source.source}[/red]: {escape(source.error)}")
+    _gates(status, console)
+    _quarantine(status, console)
+    _pushes(status, console)
+    if status.claims:
+        told = ", ".join(f"{count:,} {name}" for name, count in status.claims.items())
+        console.print(f"\n[bold]Claims[/bold]  {told}")
+
+
+def money(cents: int) -> str:
+    """Format cents as an amount with thousands separators, e.g. `-1,234.50`."""
+    return f"{Decimal(cents) / 100:,.2f}"
+
+
+def _rows(report: NightReport, console: Console) -> None:
+    table = _table("Rows", "Source", "Status")
+    _numbers(table, "Landed", "Judged", "Loaded", "Quarantined", "Files out", "In warehouse")
+    for source in report.sources:
+        table.add_row(
+            source.source,
+            _mark(source.status),
+            *_counts(source.landed, source.rows_in, source.rows_loaded, source.rows_quarantined),
+            _count(source.files_quarantined),
+            _count(source.rows_total),
+        )
+    table.add_section()
+    everything = [
+        sum(getattr(source, name) for source in report.sources)
+        for name in (
+            "landed",
+            "rows_in",
+            "rows_loaded",
+            "rows_quarantined",
+            "files_quarantined",
+            "rows_total",
+        )
+    ]
+    table.add_row("all", "", *_counts(*everything), style="bold")
+    console.print(table)
+    stale = report.status.stale_sources
+    if stale:
+        console.print(
+            f"[yellow]Stale: {', '.join(stale)}. The night went on with what had landed.[/yellow]"
+        )
+
+
+def _gates(status: StatusReport, console: Console) -> None:
+    what = {"landing": "batches judged", "models": "dbt tests", "marts": "checks before publish"}
+    console.print("\n[bold]Gates[/bold]")
+    for gate in status.gates:
+        told = f"{gate.checks:,} {what[gate.gate]}" if gate.checks else ""
+        console.print(f"  {gate.gate:<8} {_mark_text(gate.status)}  {told}".rstrip())
+        for failure in gate.failures[:5]:
+            console.print(f"           [red]{escape(failure)}[/red]")
+
+
+def _quarantine(status: StatusReport, console: Console) -> None:
+    entries = [entry for entry in status.quarantine if entry.night == str(status.night)]
+    older = len(status.quarantine) - len(entries)
+    if not entries:
+        if older:
+            console.print(f"  {older:,} older quarantine entries wait: touchproof quarantine list")
+        return
+    table = _table("Quarantined tonight", "Id", "Source", "File", "Reason")
+    _numbers(table, "Rows")
+    for entry in entries[:SHOWN_QUARANTINE]:
+        table.add_row(
+            entry.id,
+            entry.source,
+            Text(entry.file, overflow="fold"),
+            entry.rule.replace("_", " "),
+            _count(entry.rows) if entry.rows else "file",
+        )
+    console.print(table)
+    more = len(entries) - SHOWN_QUARANTINE + older
+    if more > 0:
+        console.print(f"  and {more:,} more: touchproof quarantine list")
+
+
+def _channels(report: NightReport, console: Console) -> None:
+    first, second = (name.replace("_", " ") for name in MODELS)
+    table = _table(f"What earned the revenue ({report.currency}, all nights)", "Channel")
+    _numbers(table, "Spend", f"{first}\nconversions", "\nrevenue", f"{second}\nconversions")
+    _numbers(table, "\nrevenue")
+    for line in report.channels:
+        table.add_row(*_channel_cells(line))
+    table.add_section()
+    total = ChannelLine(
+        "all",
+        sum(line.spend_cents for line in report.channels),
+        _sums([line.conversions for line in report.channels]),
+        _cent_sums([line.revenue_cents for line in report.channels]),
+    )
+    table.add_row(*_channel_cells(total), style="bold")
+    console.print(table)
+
+
+def _channel_cells(line: ChannelLine) -> list[str]:
+    cells = [line.channel, money(line.spend_cents) if line.spend_cents else "·"]
+    for conversions, cents in zip(line.conversions, line.revenue_cents, strict=True):
+        cells += [f"{conversions:,.1f}" if conversions else "·", money(cents) if cents else "·"]
+    return cells
+
+
+def _skips(report: NightReport, console: Console) -> None:
+    table = _table("Skips: our contacts who bought at the bank", "Bank")
+    _numbers(table, "Openings", "Owed to us", "Refused", "Not ours", "Fees")
+    table.add_column("", justify="left")
+    for bank in report.skips:
+        table.add_row(*_skip_cells(bank))
+    console.print(table)
+    claims = report.status.claims
+    if claims:
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in claims.items())
+        console.print(f"  Claims in the ledger: {told}")
+
+
+def _skip_cells(bank: BankSkips) -> list[str]:
+    counts = _counts(bank.openings, bank.eligible, bank.refused, bank.unmatched)
+    return [bank.bank_id, *counts, money(bank.fee_cents), bank.currency]
+
+
+def _push(report: NightReport, console: Console) -> None:
+    pushed = next((push for push in report.status.push if push.lane == "nightly"), None)
+    if pushed is None or pushed.night != report.status.night:
+        return
+    title = "Salesforce"
+    if report.push:
+        table = _table(title, "Object")
+        _numbers(table, "Pushed", "Refused", "Deferred", "Calls")
+        for line in report.push:
+            table.add_row(
+                line.object, *_counts(line.pushed, line.refused, line.deferred, line.calls)
+            )
+        other = report.push_calls - sum(line.calls for line in report.push)
+        if other > 0:
+            table.add_row("reading limits", "·", "·", "·", _count(other))
+        table.add_section()
+        totals = _counts(pushed.pushed, pushed.refused, pushed.deferred, report.push_calls)
+        table.add_row("all", *totals, style="bold")
+        console.print(table)
+    else:
+        console.print(
+            f"\n[bold]{title}[/bold]  nothing differs, nothing pushed; {report.push_calls} calls"
+        )
+    for row in report.refused_rows[:SHOWN_REFUSALS]:
+        console.print(
+            f"  [red]refused[/red] {row['object']} {row['record']}: {row['code']}"
+            f" – {escape(str(row['reason']))} ({row['owner']})"
+        )
+    if len(report.refused_rows) > SHOWN_REFUSALS:
+        console.print("  all refused records: touchproof push dead-letters")
+    if report.waiting_reason:
+        console.print(f"  [yellow]waits[/yellow] {escape(report.waiting_reason)}")
+    allowance = report.status.allowance
+    if allowance.max:
+        console.print(f"  Allowance: {allowance.used or 0:,} of {allowance.max:,} calls used today")
+
+
+def _places(report: NightReport, console: Console) -> None:
+    console.print("\n[bold]Where it lies[/bold]")
+    published = report.status.published
+    if published:
+        console.print(
+            f"  published/touchproof.duckdb   night {published.night}, {published.sha256[:12]}…"
+        )
+    for pack in report.packs[-SHOWN_PACKS:]:
+        fees = " + ".join(f"{money(cents)} {name}" for name, cents in sorted(pack.fees.items()))
+        console.print(
+            f"  {pack.path:<28}  {pack.bank_id}, {pack.period}: {pack.claims:,} claims, {fees}"
+            f" ({pack.outcome})"
+        )
+    if not report.packs:
+        console.print("  no evidence pack yet: a month's pack is issued once the month is closed")
+
+
+def _pushes(status: StatusReport, console: Console) -> None:
+    for push in status.push:
+        console.print(
+            f"\n[bold]Push {push.lane}[/bold]  night {push.night}, {_mark_text(push.status)}: "
+            f"{push.pushed:,} pushed, {push.refused:,} refused, {push.deferred:,} deferred, "
+            f"{push.dead:,} dead, {push.calls:,} calls"
+        )
+        if push.error:
+            console.print(f"  {escape(push.error)}")
+    if status.allowance.max:
+        console.print(f"  Allowance: {status.allowance.used or 0:,} of {status.allowance.max:,}")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        header_style="dim",
+    )
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    return table
+
+
+def _numbers(table: Table, *columns: str) -> None:
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+
+
+def _counts(*values: int) -> list[str]:
+    return [_count(value) for value in values]
+
+
+def _count(value: int) -> str:
+    return f"{value:,}" if value else "·"
+
+
+def _mark(status: str) -> str:
+    return _mark_text(status)
+
+
+def _mark_text(status: str) -> str:
+    colour = _MARKS.get(status, "red" if status in ("failed", "stale") else "dim")
+    return f"[{colour}]{status.replace('_', ' ')}[/{colour}]"
+
+
+def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+
+
+def _cent_sums(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
