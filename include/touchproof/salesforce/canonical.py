@@ -41,7 +41,19 @@ def canonical_sql(value: str, field_type: str) -> str:
     Raises:
         ConfigurationError: For an unknown type.
     """
-    text = f"nullif(nullif(trim(replace(replace(nfc_normalize({value}), chr(13) || chr(10), chr(10)), chr(13), chr(10)), ' ' || chr(9) || chr(10)), ''), '{CLEAR}')"  # noqa: E501
+    return form_sql(clean_sql(value), field_type)
+
+
+def clean_sql(value: str) -> str:
+    """Return the expression of a value's text as Salesforce would keep it; empty is NULL."""
+    lines = (
+        f"replace(replace(nfc_normalize({value}), chr(13) || chr(10), chr(10)), chr(13), chr(10))"
+    )
+    return f"nullif(nullif(trim({lines}, ' ' || chr(9) || chr(10)), ''), '{CLEAR}')"
+
+
+def form_sql(text: str, field_type: str) -> str:
+    """Return the expression of a clean text's form by type; the second half of `canonical_sql`."""
     if field_type == "text":
         return text
     if field_type == "number":

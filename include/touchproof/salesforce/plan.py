@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from touchproof.errors import CheckFailedError, ConfigurationError
-from touchproof.salesforce.canonical import CLEAR, canonical_sql
+from touchproof.salesforce.canonical import CLEAR, clean_sql, form_sql
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import fetch_row, fetch_table
 from touchproof.warehouse import connect_memory
@@ -275,10 +275,8 @@ class _Comparison:
     def _extract_acknowledged(self) -> None:
         paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)
         columns = "".join(
-            f", e[{n}] is not null as known_{n}, "
-            + canonical_sql(f"(e[{n}] ->> '$')", rule.type)
-            + f" as value_{n}"
-            for n, rule in enumerate(self.rules, start=1)
+            f", e[{n}] is not null as known_{n}, e[{n}] ->> '$' as value_{n}"
+            for n, _ in enumerate(self.rules, start=1)
         )
         self.connection.execute(
             f"""
@@ -303,10 +301,7 @@ class _Comparison:
         self, number: int, model: str, table: pa.Table, rules: Sequence[FieldRule]
     ) -> None:
         self.connection.register("desired_model", table)
-        columns = "".join(
-            ", " + canonical_sql(f'm."{rule.field}"::varchar', rule.type) + f' as "{rule.field}"'
-            for rule in rules
-        )
+        columns = "".join(f', m."{rule.field}"::varchar as "{rule.field}"' for rule in rules)
         self.connection.execute(
             f"""
             create or replace temp table desired_{number} as
@@ -349,10 +344,10 @@ class _Comparison:
         may_market = f"list_bool_and([{first['may_market']}])"  # ignores nulls
         unknown = "false" if self.is_gated else "true"
         source = {model: number for number, model in enumerate(self.models)}
-        sent = "".join(
-            ", " + _sent(rule, n, f"desired_{source[rule.sync_model]}") + f' as "{rule.field}"'
+        cells = [
+            _Cell(rule, n, f"desired_{source[rule.sync_model]}")
             for n, rule in enumerate(self.rules, start=1)
-        )
+        ]
         self.connection.execute(
             f"""
             create or replace temp table compared as
@@ -361,16 +356,23 @@ class _Comparison:
                     everything.record,
                     coalesce({first["salesforce_id"]}, a.salesforce_id) as salesforce_id,
                     coalesce({first["record_key"]}, a.source_key) as record_key,
-                    {may_market} as may_market{sent}
+                    {may_market} as may_market,
+                    a.record is not null as is_acknowledged
+                    {"".join(cell.joined for cell in cells)}
                 from ({records}) as everything
                 {joins}
                 left join acknowledged_records as a on everything.record = a.record
-            )
+            ),
+            cleaned as (select *{"".join(cell.cleaned for cell in cells)} from joined),
+            formed as (select *{"".join(cell.formed for cell in cells)} from cleaned)
             select
-                * exclude (may_market),
+                record,
+                record_key,
+                salesforce_id,
                 salesforce_id is null as is_new,
                 coalesce(may_market, not (salesforce_id is null) and {unknown}) as is_allowed
-            from joined
+                {"".join(cell.sent for cell in cells)}
+            from formed
             """  # noqa: S608
         )
 
@@ -404,24 +406,63 @@ def _any_sent(fields: Sequence[str]) -> str:
     return "(" + " or ".join(f'"{field}" is not null' for field in fields) + ")"
 
 
-def _sent(rule: FieldRule, number: int, desired: str) -> str:
-    """Return the expression of what goes into the cell: NULL leaves the field alone."""
-    wanted = f'{desired}."{rule.field}"'
-    known, value = f"a.known_{number}", f"a.value_{number}"
-    asked = f"{desired}.record is not null"
-    # A record that isn't in Salesforce yet gets what there is; nothing needs to be cleared there.
-    is_new = f"coalesce({desired}.salesforce_id, a.salesforce_id) is null and a.record is null"
-    if rule.owner == "fill_if_empty":
-        differs = f"{wanted} is not null and coalesce({known}, false) and {value} is null"
-    elif rule.type == "boolean":
-        # A checkbox can't be cleared, so an unknown wish leaves it as it is.
-        differs = f"{wanted} is not null and {value} is distinct from {wanted}"
-    else:
-        differs = f"not coalesce({known}, false) or {value} is distinct from {wanted}"
-    return (
-        f"case when not ({asked}) then null when {is_new} then {wanted} "
-        f"when {differs} then coalesce({wanted}, '{CLEAR}') end"
-    )
+@dataclass(frozen=True)
+class _Cell:
+    """Give the expressions of one field, stage by stage.
+
+    Most texts are equal as they stand. Only for the others are the canonical forms made, which
+    would be most of the planning's time; DuckDB evaluates a branch of `case` for its own rows only.
+    """
+
+    rule: FieldRule
+    number: int
+    desired: str
+
+    @property
+    def joined(self) -> str:
+        """Return what was asked, what is known, and whether both are the same text."""
+        n, wanted = self.number, f'{self.desired}."{self.rule.field}"'
+        known = f"coalesce(a.known_{n}, false)"
+        return (
+            f", {self.desired}.record is not null as is_asked_{n}, {known} as is_known_{n}"
+            f", {known} and {wanted} is not distinct from a.value_{n} as is_same_{n}"
+            f", {wanted} as raw_wanted_{n}, a.value_{n} as raw_value_{n}"
+        )
+
+    @property
+    def cleaned(self) -> str:
+        return "".join(
+            f", case when not is_same_{self.number} then {clean_sql(f'raw_{side}_{self.number}')} "
+            f"end as clean_{side}_{self.number}"
+            for side in ("wanted", "value")
+        )
+
+    @property
+    def formed(self) -> str:
+        return "".join(
+            f", case when not is_same_{self.number} then "
+            + form_sql(f"clean_{side}_{self.number}", self.rule.type)
+            + f" end as {side}_{self.number}"
+            for side in ("wanted", "value")
+        )
+
+    @property
+    def sent(self) -> str:
+        """Return what goes into the cell: NULL leaves the field alone."""
+        wanted, value = f"wanted_{self.number}", f"value_{self.number}"
+        if self.rule.owner == "fill_if_empty":
+            differs = f"is_known_{self.number} and {value} is null and {wanted} is not null"
+        elif self.rule.type == "boolean":
+            # A checkbox can't be cleared, so an unknown wish leaves it as it is.
+            differs = f"{wanted} is not null and {value} is distinct from {wanted}"
+        else:
+            differs = f"not is_known_{self.number} or {value} is distinct from {wanted}"
+        # A record that isn't in Salesforce yet gets what there is; nothing is cleared there.
+        return (
+            f", case when is_same_{self.number} or not is_asked_{self.number} then null "
+            f"when salesforce_id is null and not is_acknowledged then {wanted} "
+            f"when {differs} then coalesce({wanted}, '{CLEAR}') end as \"{self.rule.field}\""
+        )
 
 
 def _hash(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> str:

@@ -1,0 +1,62 @@
+"""What a push will cost is known before its first call."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pyarrow as pa
+
+from touchproof.salesforce.answers import LimitUsage
+from touchproof.salesforce.budget import PollPolicy, estimate_cost, has_room, is_small
+from touchproof.salesforce.plan import PlanGroup
+
+
+def group_of(rows: int, kind: str = "values") -> PlanGroup:
+    ids = [f"00Q{number:015d}" for number in range(rows)]
+    table = pa.table(
+        {
+            "record": ids,
+            "record_key": pa.nulls(rows, pa.string()),
+            "salesforce_id": ids,
+            "Stage__c": ["engaged"] * rows,
+            "Score__c": ["1", *[None] * (rows - 1)],
+        }
+    )
+    return PlanGroup("Lead", "update", kind, ("Stage__c", "Score__c"), table)  # type: ignore[arg-type]
+
+
+def test_an_empty_plan_costs_nothing() -> None:
+    assert estimate_cost([]).calls == 0
+
+
+def test_only_cells_that_say_something_are_counted_as_fields() -> None:
+    estimate = estimate_cost([group_of(3)])
+    assert (estimate.rows, estimate.fields, estimate.jobs, estimate.batches) == (3, 4, 1, 1)
+
+
+def test_a_job_too_large_for_one_call_costs_two_calls_more() -> None:
+    assert estimate_cost([group_of(10_001)]).calls == estimate_cost([group_of(3)]).calls + 2
+    assert estimate_cost([group_of(10_001)]).batches == 2
+
+
+def test_marketo_pulls_a_record_once_however_many_jobs_touch_it() -> None:
+    estimate = estimate_cost([group_of(1_000), group_of(1_000, "consent")])
+    assert (estimate.marketo_calls, estimate.marketo_delay_hours) == (5, 0.1)
+
+
+def test_the_reserve_is_left_to_others() -> None:
+    usage = LimitUsage(used=880, max=1000)
+    assert has_room(usage, 20, 0.10)
+    assert not has_room(usage, 21, 0.10)
+
+
+def test_small_is_counted_in_characters() -> None:
+    assert is_small(("é" * 100_000).encode())
+    assert not is_small(("é" * 100_001).encode())
+
+
+def test_waits_grow_and_ten_thousand_rows_in_twenty_seconds_take_at_most_three_looks() -> None:
+    waits = list(PollPolicy().waits(10_000))
+    assert all(later >= earlier for earlier, later in pairwise(waits))
+    assert sum(waits[:3]) >= 20
+    assert sum(waits) >= PollPolicy().give_up_seconds
