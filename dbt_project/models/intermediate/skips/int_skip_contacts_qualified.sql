@@ -1,5 +1,5 @@
--- Contacts that count before a bank: they earn credit and we made them, so that they belong to a
--- campaign, or answer one (a form, a response).
+-- Contacts that count before a bank: the person did something, and it belongs to a campaign of ours
+-- or is a form sent to us. Neither a view nor what people say brought them proves a contact.
 with
 
 candidate_persons as (
@@ -24,10 +24,8 @@ final as (
         on touchpoints.person_id = candidate_persons.person_id
     where
         touchpoints.is_earning
-        and (
-            touchpoints.campaign_id is not null
-            or touchpoints.interaction in ('form_submit', 'response')
-        )
+        and touchpoints.interaction in ('click', 'scan', 'visit', 'form_submit', 'response')
+        and (touchpoints.campaign_id is not null or touchpoints.interaction = 'form_submit')
 
 )
 
