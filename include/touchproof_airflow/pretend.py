@@ -97,6 +97,18 @@ def ensure_world(settings: Settings, world: PretendWorld, detail: Detail) -> str
     return _note(world, "made")
 
 
+def is_made(settings: Settings) -> bool:
+    """Tell whether this is a pretend world that has been made."""
+    return bool(_made(settings))
+
+
+def start_salesforce(settings: Settings) -> None:
+    """Find or start the world's loopback Salesforce, as the last night left it."""
+    from touchproof_sandbox.salesforce.lifecycle import ensure
+
+    ensure(settings.paths.salesforce_server)
+
+
 def experiment_file(settings: Settings) -> Path:
     """Return the world's own copy of the data file that it was made from, if it was."""
     return settings.paths.sandbox / "experiment.csv"
