@@ -1,0 +1,233 @@
+"""Skips and what goes to Salesforce, from raw rows to the last model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from dbt_built import Built
+from dbt_planted import NIGHT, plant
+from skips_world import LAST_DAY, after_the_push, skips_world
+
+from touchproof.settings import Settings
+from touchproof.transform import build
+
+SENT = {
+    "Lead": ("sync_lead_consent", "sync_lead_attributes"),
+    "Contact": ("sync_contact_consent", "sync_contact_attributes"),
+}
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the world of openings and CRM records once, with every data test."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("judged"), world="tiny")
+    plant(settings.paths.warehouse, skips_world())
+    return Built(settings, build(settings, NIGHT))
+
+
+@pytest.fixture(scope="module")
+def night_after(judged: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the next night, in which nothing is new but that Salesforce took what we sent."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("after"), world="tiny")
+    tables = after_the_push(skips_world(), records(judged), {"app:reg_gina": "00QG"})
+    plant(settings.paths.warehouse, tables)
+    return Built(settings, build(settings, LAST_DAY, select=["path:models", "path:seeds"]))
+
+
+def records(world: Built) -> list[dict[str, Any]]:
+    """Return what is sent of each lead and contact, its models joined, in a fixed order."""
+    found: dict[str, dict[str, Any]] = {}
+    with duckdb.connect(str(world.warehouse), read_only=True) as connection:
+        for models in SENT.values():
+            for model in models:
+                rows = connection.sql(f"select * from sync.{model}").to_arrow_table()
+                for row in rows.to_pylist():
+                    key = row["salesforce_id"] or row["record_key"]
+                    found.setdefault(key, {}).update(row)
+    return [found[key] for key in sorted(found)]
+
+
+def record(world: Built, key: str) -> dict[str, Any]:
+    (found,) = [
+        row for row in records(world) if key in (row["salesforce_id"], row["record_key"])
+    ]  # fmt: skip
+    return found
+
+
+def referral(world: Built, reference: str) -> tuple[object, ...]:
+    (row,) = world.rows(
+        "select eligibility, ineligible_reason, match_method, fee_cents, currency"
+        f" from marts.fct_skip_referrals where bank_opening_id like '%:{reference}'"
+    )
+    return row
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("NL-EVE", ("eligible", None, "referral_token", 5000, "USD")),
+        ("NL-PAT", ("eligible", None, "email", 15000, "USD")),
+        ("NL-PAT2", ("refused", "existing_customer", "email", None, "USD")),
+        ("NL-NORA", ("refused", "sold_through_app", "email", None, "USD")),
+        ("NL-NOBODY", ("unmatched", None, None, None, "USD")),
+        ("ML-MIA", ("review", "same_day_contact", "email", 5500, "CAD")),
+    ],
+)
+def test_each_opening_is_judged(
+    judged: Built, reference: str, expected: tuple[object, ...]
+) -> None:
+    assert referral(judged, reference) == expected
+
+
+def test_a_claims_trail_leads_to_the_landed_batch_and_names_no_person(judged: Built) -> None:
+    rows = judged.rows(
+        "select evidence.channel, evidence.campaign_id, evidence.batch_id, contact_order,"
+        " length(source_event_id) from marts.mart_commission_evidence as evidence"
+        " inner join marts.fct_skip_referrals using (claim_id)"
+        " where bank_opening_id = 'northlake:NL-EVE'"
+    )
+    assert rows == [("Display", "di_1", "planted00000", 1, 32)]
+    with duckdb.connect(str(judged.warehouse), read_only=True) as connection:
+        for mart in ("fct_skip_referrals", "fct_skip_candidates", "mart_commission_evidence"):
+            text = repr(connection.execute(f"select * from marts.{mart}").fetchall()).lower()
+            for value in ("@", "tpr-", "eve.web", "rcp_"):
+                assert value not in text, f"{value} in {mart}"
+
+
+def test_a_claim_keeps_its_id_from_night_to_night(judged: Built, night_after: Built) -> None:
+    query = "select bank_opening_id, claim_id from marts.fct_skip_referrals order by 1"
+    assert judged.rows(query) == night_after.rows(query)
+
+
+@pytest.mark.parametrize(
+    ("key", "opted_out"),
+    [
+        ("00QF1", "true"),  # complained by e-mail
+        ("00QF2", "true"),  # the duplicate of the same person
+        ("00QJ", "true"),  # suppressed in the ledger
+        ("003I", "true"),  # opted out in the CRM, though in again in the app later
+        ("003K", "false"),
+    ],
+)
+def test_an_opt_out_by_any_identifier_reaches_each_record(
+    judged: Built, key: str, opted_out: str
+) -> None:
+    found = record(judged, key)
+    assert found["HasOptedOutOfEmail"] == opted_out
+    assert (found["Touchproof_Email_Consent__c"] == "opted_out") == (opted_out == "true")
+    assert found["may_market"] == (opted_out == "false")
+
+
+def test_converted_and_deleted_records_are_left_alone_and_a_deleted_one_isnt_made_again(
+    judged: Built,
+) -> None:
+    keys = {row["salesforce_id"] or row["record_key"] for row in records(judged)}
+    assert keys == {
+        "00QF1",
+        "00QF2",
+        "00QJ",
+        "003I",
+        "003K",
+        "app:reg_gina",
+        "app:reg_hank",
+        "app:reg_nora",
+    }
+
+
+def test_a_lead_is_made_for_a_registration_and_consent_says_whether_it_may_go(
+    judged: Built,
+) -> None:
+    gina, hank = record(judged, "app:reg_gina"), record(judged, "app:reg_hank")
+    assert (gina["is_creation"], gina["may_market"], gina["LastName"]) == (True, True, "Gray")
+    assert (hank["is_creation"], hank["may_market"], hank["LastName"]) == (True, False, "Unknown")
+    assert {gina["Company"], hank["Company"]} == {"Individual"}
+
+
+def test_neither_the_night_nor_our_own_push_changes_what_we_send(
+    judged: Built, night_after: Built
+) -> None:
+    before = {row["salesforce_id"] or row["record_key"]: row for row in records(judged)}
+    after = {row["salesforce_id"] or row["record_key"]: row for row in records(night_after)}
+    made = before.pop("app:reg_gina")
+    there = after.pop("00QG")
+    assert after == before
+    assert (there["operation"], there["record_key"]) == ("update", "app:reg_gina")
+    assert there["HasOptedOutOfEmail"] == "false"
+    for field in ("Touchproof_Stage__c", "Touchproof_Score__c", "Touchproof_Source__c"):
+        assert there[field] == made[field]
+
+
+def test_what_salesforce_held_is_handed_over_field_by_field(night_after: Built) -> None:
+    (row,) = night_after.rows(
+        "select record_key, fields_json ->> '$.Touchproof_Stage__c',"
+        " fields_json ->> '$.HasOptedOutOfEmail' from sync.sync_salesforce_observed"
+        " where salesforce_id = '00QG'"
+    )
+    assert row == ("app:reg_gina", "registered", "false")
+
+
+def test_every_field_that_is_sent_has_an_owner(judged: Built) -> None:
+    rows = judged.rows(
+        "select distinct columns.table_name, columns.column_name"
+        " from information_schema.columns as columns"
+        " left join seeds.salesforce_fields as fields"
+        "  on columns.table_name = fields.sync_model and columns.column_name = fields.field"
+        " where columns.table_schema = 'sync' and columns.table_name <> 'sync_salesforce_observed'"
+        "  and fields.field is null"
+    )
+    assert {column for _, column in rows} == {
+        "object",
+        "record_key",
+        "salesforce_id",
+        "operation",
+        "is_creation",
+        "person_id",
+        "may_market",
+    }
+
+
+BAD_ROWS = {
+    "skips/bank_terms_of_one_product_never_overlap": (
+        "insert into seeds.bank_terms by name select * replace ('other' as contract_version,"
+        " date '2026-03-01' as valid_from_date) from seeds.bank_terms"
+        " where bank_id = 'northlake' and product_line = 'loan'"
+    ),
+    "skips/bank_terms_of_one_line_are_not_doubled_or_reversed": (
+        "update seeds.bank_terms set valid_to_date = valid_from_date where clause = '4.3'"
+    ),
+    "skips/bank_terms_have_one_fee_kind_a_product": (
+        "insert into seeds.bank_terms by name select * replace ('bonus' as fee_kind)"
+        " from seeds.bank_terms where clause = '4.3'"
+    ),
+    "skips/every_opening_is_eligible_refused_reviewed_or_unmatched": (
+        "delete from marts.fct_skip_referrals where eligibility = 'unmatched'"
+    ),
+    "skips/every_claimable_skip_has_its_trail": "delete from marts.mart_commission_evidence",
+    "skips/a_reason_is_given_exactly_where_a_rule_refused": (
+        "update marts.fct_skip_referrals set ineligible_reason = null where eligibility = 'refused'"
+    ),
+    "sync/every_lead_row_is_a_record_or_a_creation": (
+        'update sync.sync_lead_attributes set "LastName" = null where is_creation'
+    ),
+    "sync/every_opt_out_reaches_every_record_of_the_person": (
+        "update sync.sync_lead_consent set \"HasOptedOutOfEmail\" = 'false'"
+        " where salesforce_id = '00QF2'"
+    ),
+    "sync/an_opt_out_of_the_crm_is_never_taken_back": (
+        "update sync.sync_contact_consent set \"HasOptedOutOfEmail\" = 'false'"
+    ),
+}
+
+
+@pytest.mark.parametrize("test", BAD_ROWS)
+def test_each_data_test_fails_on_bad_rows_and_passes_on_good_ones(
+    judged: Built, tmp_path: Path, test: str
+) -> None:
+    sql = judged.compiled("tests", f"{test}.sql")
+    with duckdb.connect(str(judged.copy(tmp_path))) as connection:
+        assert connection.execute(sql).fetchall() == []
+        connection.execute(BAD_ROWS[test])
+        assert connection.execute(sql).fetchall() != []
