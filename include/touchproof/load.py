@@ -18,6 +18,7 @@ from datetime import date, datetime
 import duckdb
 
 from touchproof.clock import Clock
+from touchproof.first_landings import keep_first_landings
 from touchproof.landing import Batch, Landing, Window
 from touchproof.quality.suites import suite_of
 from touchproof.quality.verdict import read_verdict
@@ -135,6 +136,7 @@ def _load_entity(
             delete_windows(connection, entity, [*replaced, *gone])
         if due:
             insert_batches(connection, entity, due)
+            keep_first_landings(connection, landing, entity, [item.batch for item in due])
             check_counts(connection, entity, due)
             remember_loads(connection, entity, due, night, moment)
         total = count_rows(connection, entity)

@@ -63,11 +63,15 @@ def create_table(connection: duckdb.DuckDBPyConnection, entity: EntityDefinition
     """
     connection.register("declared", entity.raw_schema.empty_table())
     try:
-        connection.execute(f"create table if not exists {_table(entity)} as from declared limit 0")
-        existing = {row[0] for row in connection.execute(f"describe {_table(entity)}").fetchall()}
+        connection.execute(
+            f"create table if not exists {raw_table(entity)} as from declared limit 0"
+        )
+        existing = {
+            row[0] for row in connection.execute(f"describe {raw_table(entity)}").fetchall()
+        }
         for name, kind, *_ in connection.execute("describe from declared").fetchall():
             if name not in existing:
-                connection.execute(f'alter table {_table(entity)} add column "{name}" {kind}')
+                connection.execute(f'alter table {raw_table(entity)} add column "{name}" {kind}')
     finally:
         connection.unregister("declared")
 
@@ -100,7 +104,7 @@ def delete_windows(
         ),
     )
     connection.execute(
-        f"delete from {_table(entity)} using replaced "  # noqa: S608  (own names)
+        f"delete from {raw_table(entity)} using replaced "  # noqa: S608  (own names)
         "where _window_start = replaced.window_start and _window_end = replaced.window_end"
     )
     connection.execute(
@@ -124,7 +128,7 @@ def insert_batches(
     ]
     if not files:
         return
-    connection.register("files", _files_table(files))
+    connection.register("files", files_table([(path, item.batch) for path, item in files]))
     connection.register("left_out", _left_out_rows(due))
     paths = [path for path, _ in files]
     source = (
@@ -137,7 +141,7 @@ def insert_batches(
     chosen = ", ".join(f'landed."{name}"' for name in columns)
     connection.execute(
         f"""
-        insert into {_table(entity)} by name
+        insert into {raw_table(entity)} by name
         select
             {chosen},
             files._batch_id,
@@ -161,8 +165,9 @@ def _left_out_files(item: AcceptedBatch) -> set[str]:
     return {file.part for file in item.verdict.excluded_files} if item.verdict else set()
 
 
-def _files_table(files: Sequence[tuple[str, AcceptedBatch]]) -> pa.Table:
-    batches = [item.batch for _, item in files]
+def files_table(files: Sequence[tuple[str, Batch]]) -> pa.Table:
+    """Return the files of batches with what every row of theirs carries."""
+    batches = [batch for _, batch in files]
     landed_at = [
         datetime.fromisoformat(batch.manifest.landed_at).astimezone(UTC).replace(tzinfo=None)
         for batch in batches
@@ -200,7 +205,7 @@ def check_counts(
     counted = {
         Window(start, end): count
         for start, end, count in connection.execute(
-            f"select _window_start, _window_end, count(*) from {_table(entity)} group by all"  # noqa: S608
+            f"select _window_start, _window_end, count(*) from {raw_table(entity)} group by all"  # noqa: S608
         ).fetchall()
     }
     for item in due:
@@ -247,9 +252,10 @@ def remember_loads(
 
 def count_rows(connection: duckdb.DuckDBPyConnection, entity: EntityDefinition) -> int:
     """Return how many rows the raw table has."""
-    row = connection.execute(f"select count(*) from {_table(entity)}").fetchone()  # noqa: S608
+    row = connection.execute(f"select count(*) from {raw_table(entity)}").fetchone()  # noqa: S608
     return int(row[0]) if row else 0
 
 
-def _table(entity: EntityDefinition) -> str:
+def raw_table(entity: EntityDefinition) -> str:
+    """Return the quoted name of an entity's raw table."""
     return f'raw."{entity.raw_table}"'
