@@ -22,8 +22,9 @@ from touchproof.warehouse import acquire_warehouse_lock, release_warehouse_lock
 
 PSEUDONYM_CHARACTERS = 32
 _BLOCK = hashlib.sha256().block_size
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 _NUMBER = re.compile(r"\d{3,}")
+_NAMES_SQL_ONLY = re.compile(r"\b(Binder|Catalog|Compilation|Parser) Error\b")
 _SPEAKS_OF_SQL_ONLY = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
 
 
@@ -56,16 +57,15 @@ def pseudonym_macro(key: bytes) -> str:
 
 
 def masked(error: BaseException) -> str:
-    """Return a database error's message without values from the data.
+    """Return an error's message without values from the data.
 
     Messages about SQL itself (unknown column, syntax) stay as they are; in all others everything
-    quoted and every number of three or more digits is replaced.
+    quoted, every address and every number of three or more digits is replaced.
     """
     message = str(error)
-    if isinstance(error, _SPEAKS_OF_SQL_ONLY):
+    if isinstance(error, _SPEAKS_OF_SQL_ONLY) or _NAMES_SQL_ONLY.search(message):
         return message
-    head = message.split("\n", 1)[0]
-    return _NUMBER.sub("<number>", _QUOTED.sub("<value>", head))
+    return _NUMBER.sub("<number>", _QUOTED.sub("<value>", message.split("\n", 1)[0]))
 
 
 def release_warehouse() -> None:

@@ -90,7 +90,8 @@ def build(
     settings.paths.warehouse.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["build", *_places(settings.paths.root / "dbt"), *_vars(settings, night)]
     if select:
-        arguments += ["--select", *select]
+        # A test runs only where all that it compares was selected.
+        arguments += ["--select", *select, "--indirect-selection", "cautious"]
     if full_refresh:
         arguments.append("--full-refresh")
     if not with_unit_tests:

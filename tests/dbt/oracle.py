@@ -1,0 +1,80 @@
+"""What the rule models must give, in plain Python with whole numbers and fractions.
+
+Belongs here: an independent calculation to compare the SQL with. Doesn't belong here: anything
+that the pipeline uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+UNIT = 10**12
+MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based")
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Describe one touch of a path in its order."""
+
+    touchpoint_id: str
+    seconds: int
+    is_direct: bool
+    weight_units: int
+
+
+def raw_shares(
+    model: str, path: Sequence[Touch], half_life_days: int, weights: tuple[int, int, int]
+) -> list[int]:
+    """Return each touch's share before normalising, touch weights included."""
+    count = len(path)
+    first, middle, last = weights
+    not_direct = [index for index, touch in enumerate(path) if not touch.is_direct]
+    shares = []
+    for index, touch in enumerate(path):
+        if model == "first_touch":
+            share = int(index == 0)
+        elif model == "last_touch":
+            share = int(index == count - 1)
+        elif model == "last_non_direct":
+            share = int(index == (not_direct[-1] if not_direct else count - 1))
+        elif model == "linear":
+            share = 1
+        elif model == "time_decay":
+            halves = (path[-1].seconds - touch.seconds) / (half_life_days * 86400.0)
+            share = max(1, int(10**9 * 0.5**halves + 0.5))
+        elif count == 1:
+            share = 1
+        elif count == 2:
+            share = first if index == 0 else last
+        elif index in (0, count - 1):
+            share = (first if index == 0 else last) * (count - 2)
+        else:
+            share = middle
+        shares.append(share * touch.weight_units)
+    return shares
+
+
+def dealt(amount: int, shares: Sequence[int]) -> list[int]:
+    """Deal an amount out by rounded running sums, half away from zero."""
+    total, running, before, parts = sum(shares), 0, 0, []
+    for share in shares:
+        running += share
+        exact = Fraction(abs(amount) * running, total)
+        now = int(exact + Fraction(1, 2))
+        parts.append((now - before) * (1 if amount >= 0 else -1))
+        before = now
+    return parts
+
+
+def credits(
+    model: str,
+    path: Sequence[Touch],
+    revenue_cents: int,
+    half_life_days: int,
+    weights: tuple[int, int, int],
+) -> list[tuple[int, int]]:
+    """Return weight units and cents of each touch."""
+    units = dealt(UNIT, raw_shares(model, path, half_life_days, weights))
+    return list(zip(units, dealt(revenue_cents, units), strict=True))

@@ -1,0 +1,224 @@
+"""Properties of paths and credits: the compiled SQL against plain Python, on random worlds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+import pytest
+from dbt_built import Built
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle import MODELS, UNIT, Touch, credits
+
+_NOW = datetime(2026, 6, 20, 12)
+_HALF_LIFE_DAYS, _WEIGHTS = 7, (40, 20, 40)
+_CLICK_WINDOW, _VIEW_WINDOW = timedelta(days=30), timedelta(days=5)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Describe a touch before or after a conversion, earning or not."""
+
+    seconds_before: int
+    kind: str
+    is_earning: bool
+    is_direct: bool
+    weight_units: int
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Describe one conversion of one person and all the person's touches."""
+
+    revenue_cents: int
+    candidates: tuple[Candidate, ...]
+
+
+_TABLES = ("int_conversion_windows_set", "int_touchpoints_unioned", "int_conversions_unioned")
+_LONGEST = int(timedelta(days=33).total_seconds())
+_SECONDS = st.one_of(
+    st.integers(-3600, _LONGEST),
+    st.sampled_from([0, 1, 86400 * 5, 86400 * 5 + 1, 86400 * 30, 86400 * 30 + 1]),
+)
+_CANDIDATE = st.builds(
+    Candidate,
+    seconds_before=_SECONDS,
+    kind=st.sampled_from(["visit", "visit", "click", "view"]),
+    is_earning=st.sampled_from([True, True, True, False]),
+    is_direct=st.booleans(),
+    weight_units=st.one_of(st.just(UNIT), st.integers(1, UNIT), st.just(0)),
+)
+_CONVERSION = st.builds(
+    Conversion,
+    revenue_cents=st.one_of(st.integers(-(10**9), 10**9), st.sampled_from([0, 1, -1])),
+    candidates=st.lists(_CANDIDATE, max_size=12).map(tuple),
+)
+
+
+@pytest.fixture(scope="module")
+def engine(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give an in-memory database with the tables that paths and credits read."""
+    connection = duckdb.connect(":memory:")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("attach ':memory:' as touchproof")
+    connection.execute("create schema touchproof.intermediate")
+    for table in (
+        "int_conversion_windows_set",
+        "int_touchpoints_unioned",
+        "int_conversions_unioned",
+    ):
+        columns = built.rows(
+            "select column_name, data_type from information_schema.columns"
+            f" where table_schema = 'intermediate' and table_name = '{table}'"
+            " order by ordinal_position"
+        )
+        listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+        connection.execute(f"create table touchproof.intermediate.{table} ({listed})")
+    yield connection
+    connection.close()
+
+
+def _expected_path(conversion: Conversion, number: int) -> list[Touch]:
+    begins, views_begin = _CLICK_WINDOW.total_seconds(), _VIEW_WINDOW.total_seconds()
+    found = []
+    has_click = False
+    for index, one in enumerate(conversion.candidates):
+        window = views_begin if one.kind == "view" else begins
+        if not one.is_earning or one.weight_units == 0 or not 0 < one.seconds_before <= window:
+            continue
+        has_click |= one.kind == "click" and one.seconds_before <= views_begin
+        found.append((index, one))
+    touches = [
+        Touch(_touch_id(number, index), -one.seconds_before, one.is_direct, one.weight_units)
+        for index, one in found
+        if not (one.kind == "view" and has_click)
+    ]
+    return sorted(touches, key=lambda touch: (touch.seconds, touch.touchpoint_id))
+
+
+def _touch_id(number: int, index: int) -> str:
+    return f"tp_{number:03d}_{index:03d}"
+
+
+def _fill(
+    engine: duckdb.DuckDBPyConnection, conversions: list[Conversion], order: random.Random
+) -> None:
+    schema = "touchproof.intermediate"
+    for table in (
+        "int_conversion_windows_set",
+        "int_touchpoints_unioned",
+        "int_conversions_unioned",
+    ):
+        engine.execute(f"delete from {schema}.{table}")
+    windows, touches, facts = [], [], []
+    for number, conversion in enumerate(conversions):
+        begins = [_NOW - _CLICK_WINDOW, _NOW - _VIEW_WINDOW, None]
+        rules = [_HALF_LIFE_DAYS, *_WEIGHTS, "Direct"]
+        windows.append([f"cv_{number}", f"p{number}", _NOW, *begins, *rules])
+        facts.append([f"cv_{number}", conversion.revenue_cents, 0])
+        touches += [
+            [_touch_id(number, index), f"p{number}",
+             _NOW - timedelta(seconds=one.seconds_before), "Direct" if one.is_direct else "TV",
+             one.kind, one.weight_units, one.is_earning, one.kind == "view",
+             "view" if one.kind == "view" else "click"]
+            for index, one in enumerate(conversion.candidates)
+        ]  # fmt: skip
+    for rows in (windows, touches, facts):
+        order.shuffle(rows)
+    engine.executemany(
+        f"insert into {schema}.int_conversion_windows_set (conversion_id, person_id, converted_at,"
+        " click_window_begins_at, view_window_begins_at, path_begins_at, half_life_days,"
+        " first_weight, middle_weight, last_weight, direct_channel)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        windows,
+    )
+    engine.executemany(
+        f"insert into {schema}.int_conversions_unioned"
+        " (conversion_id, revenue_cents, pending_fee_cents) values (?, ?, ?)",
+        facts,
+    )
+    if touches:
+        engine.executemany(
+            f"insert into {schema}.int_touchpoints_unioned (touchpoint_id, person_id, touched_at,"
+            " channel, interaction, touch_weight, is_earning, is_only_without_click, window_kind)"
+            " values (?, ?, ?, ?, ?, cast(? as decimal(25, 0)) / 1000000000000, ?, ?, ?)",
+            touches,
+        )
+
+
+def _computed(
+    engine: duckdb.DuckDBPyConnection, built: Built
+) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
+    folder = ("models", "intermediate", "attribution")
+    for model in ("int_paths_built", "int_credits_computed"):
+        engine.execute(
+            f"create or replace table touchproof.intermediate.{model} as"
+            f" {built.compiled(*folder, model + '.sql')}"
+        )
+    columns = ", ".join(f"{model}_units, {model}_revenue_cents" for model in MODELS)
+    rows = engine.execute(
+        f"select conversion_id, touchpoint_id, {columns}"
+        " from touchproof.intermediate.int_credits_computed order by conversion_id, path_position"
+    ).fetchall()
+    found: dict[str, list[tuple[str, tuple[int, ...]]]] = {}
+    for conversion_id, touchpoint_id, *values in rows:
+        found.setdefault(conversion_id, []).append((touchpoint_id, tuple(values)))
+    return found
+
+
+def _check(engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Conversion]) -> None:
+    _fill(engine, conversions, random.Random(1))  # noqa: S311 - an order, no secret
+    found = _computed(engine, built)
+    for number, conversion in enumerate(conversions):
+        path = _expected_path(conversion, number)
+        rows = found.get(f"cv_{number}", [])
+        assert [row[0] for row in rows] == [touch.touchpoint_id for touch in path]
+        if not path:
+            continue
+        for position, model in enumerate(MODELS):
+            expected = credits(model, path, conversion.revenue_cents, _HALF_LIFE_DAYS, _WEIGHTS)
+            actual = [row[1][2 * position : 2 * position + 2] for row in rows]
+            assert sum(cents for _, cents in actual) == conversion.revenue_cents
+            assert sum(units for units, _ in actual) == UNIT
+            assert actual == expected, model
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(conversions=st.lists(_CONVERSION, min_size=1, max_size=8))
+def test_paths_and_credits_are_those_of_plain_python(
+    engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Conversion]
+) -> None:
+    _check(engine, built, conversions)
+
+
+@pytest.mark.parametrize("revenue_cents", [1, -1, 199, -12_345, 999_999_999_999])
+@pytest.mark.parametrize("length", [1, 2, 3, 200])
+def test_long_paths_and_single_cents_sum_exactly(
+    engine: duckdb.DuckDBPyConnection, built: Built, length: int, revenue_cents: int
+) -> None:
+    draw = random.Random(length)  # noqa: S311 - made-up touches
+    candidates = tuple(
+        Candidate(draw.randint(1, 86400 * 30), "visit", True, draw.random() < 0.3,
+                  draw.choice([UNIT, draw.randint(1, UNIT)]))
+        for _ in range(length)
+    )  # fmt: skip
+    _check(engine, built, [Conversion(revenue_cents, candidates)])
+
+
+def test_the_order_of_rows_changes_nothing(engine: duckdb.DuckDBPyConnection, built: Built) -> None:
+    candidates = tuple(
+        Candidate(86400 * (index % 4), "visit", True, index % 2 == 0, UNIT) for index in range(1, 9)
+    )
+    conversions = [Conversion(cents, candidates) for cents in (100, -7, 1)]
+    results = []
+    for seed in range(3):
+        _fill(engine, conversions, random.Random(seed))  # noqa: S311 - an order, no secret
+        results.append(_computed(engine, built))
+    assert results[0] == results[1] == results[2]
+    assert len(results[0]) == 3
