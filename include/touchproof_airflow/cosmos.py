@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 GROUP = "transform"
 PRODUCER = f"{GROUP}.dbt_producer_watcher"
+WATCHERS = rf"{GROUP}\..*(?<!dbt_producer_watcher)"
+"""Task ids of the models' tasks, as a pattern."""
+_EARLY_EVENTS = frozenset({"NodeStart", "NodeCompiling", "NodeExecuting"})
 NIGHT_TEMPLATE = "{{ ti.xcom_pull(task_ids='gate')['night'] }}"
 
 
@@ -65,6 +68,7 @@ def transform_group() -> DbtTaskGroup:
                 "retries": 0,
                 "execution_timeout": timedelta(hours=4),
                 "callback": after_dbt,
+                "dbt_runner_callbacks": [thin_out],
             },
         ),
         render_config=RenderConfig(
@@ -121,6 +125,21 @@ def require_build() -> None:
             "Read the log of the failed model, then start a new run of this DAG for the same "
             "night; clearing tasks doesn't repeat a build."
         )
+
+
+def thin_out(event: Any) -> None:
+    """Keep Cosmos from writing an XCom for events that nobody reads.
+
+    It writes one for each event that it knows by name, several a node and each a call to the API
+    server: with hundreds of tests that takes longer than the build. Only a model's last event is
+    shown by its task, and errors are kept; a test's result goes to its task by another key. Cosmos
+    reads the same message after us, so its name is taken away.
+    """
+    name = event.info.name
+    if name in _EARLY_EVENTS or (
+        name == "NodeFinished" and event.data.node_info.resource_type == "test"
+    ):
+        event.info.name = ""
 
 
 def after_dbt(project_dir: str, **kwargs: Any) -> None:

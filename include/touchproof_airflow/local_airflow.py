@@ -65,13 +65,20 @@ def load_dags() -> dict[str, Any]:
 def run_dag(dag: Any, night: date, on_task: OnTask | None = None) -> DagOutcome:
     """Run one DAG for a night, task after task in this process.
 
+    The models' tasks are marked with the producer's success instead of run: they come after it
+    here (`cosmos.transform_group`) and would only read, one by one, that it succeeded.
+
     Args:
         dag: From `load_dags`.
         night: Given to the run as its param `night`.
         on_task: Called with (task id, state) as tasks begin and end.
     """
+    from touchproof_airflow import cosmos
+
     with _listening(on_task):
-        run = dag.test(run_conf={"night": night.isoformat()})
+        run = dag.test(
+            run_conf={"night": night.isoformat()}, mark_success_pattern=cosmos.WATCHERS
+        )
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     emitted = frozenset(
         outlet.uri
