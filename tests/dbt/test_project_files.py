@@ -1,0 +1,89 @@
+"""Rules of the project's files: sources, descriptions, contracts, layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from touchproof.sources.registry import entities
+from touchproof.transform import DBT_PROJECT
+
+MODELS = sorted(
+    path for path in (DBT_PROJECT / "models").rglob("*") if path.suffix in (".sql", ".py")
+)
+SQL_MODELS = [path for path in MODELS if path.suffix == ".sql"]
+
+
+def _entries(kind: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in sorted(DBT_PROJECT.rglob("*.yml")):
+        content = yaml.safe_load(path.read_text()) if path.name.startswith("_") else {}
+        for entry in content.get(kind, ()):
+            yield path, entry
+
+
+def test_sources_declare_the_columns_that_load_creates() -> None:
+    declared = {
+        table["name"]: [column["name"] for column in table["columns"]]
+        for _, source in _entries("sources")
+        for table in source["tables"]
+    }
+    assert declared == {entity.raw_table: entity.raw_schema.names for entity in entities()}
+
+
+def test_every_model_and_seed_says_its_grain() -> None:
+    names = {path.stem for path in MODELS} | {
+        p.stem for p in (DBT_PROJECT / "seeds").rglob("*.csv")
+    }
+    described = {}
+    for kind in ("models", "seeds"):
+        for _, entry in _entries(kind):
+            described[entry["name"]] = entry["description"]
+    assert set(described) == names
+    without = [
+        name for name, text in described.items() if not re.search(r"One row per .+\.$", text)
+    ]
+    assert without == []
+
+
+def test_every_mart_has_typed_columns_and_a_tested_key() -> None:
+    marts = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")}
+    seen = set()
+    for path, entry in _entries("models"):
+        if "marts" not in path.parts:
+            continue
+        seen.add(entry["name"])
+        assert all(column.get("data_type") for column in entry["columns"]), entry["name"]
+        tests = [*entry.get("data_tests", ())]
+        tests += [test for column in entry["columns"] for test in column.get("data_tests", ())]
+        kinds = {test if isinstance(test, str) else next(iter(test)) for test in tests}
+        assert kinds & {"unique", "unique_together"}, entry["name"]
+    assert seen == marts
+
+
+@pytest.mark.parametrize("path", SQL_MODELS, ids=lambda path: path.stem)
+def test_a_model_reads_only_what_its_layer_may(path: Path) -> None:
+    text = path.read_text()
+    layer = path.relative_to(DBT_PROJECT / "models").parts[0]
+    refs = set(re.findall(r"ref\('(\w+)'\)", text))
+    if layer == "staging":
+        assert refs == set()
+        assert not re.search(r"\bjoin\b", text)
+    else:
+        assert "source(" not in text
+        assert "raw_rows(" not in text
+    if layer == "intermediate":
+        assert not {name for name in refs if name.startswith(("fct_", "dim_", "mart_", "sync_"))}
+    if layer == "marts":
+        assert not {name for name in refs if name.startswith("sync_")}
+
+
+@pytest.mark.parametrize("path", SQL_MODELS, ids=lambda path: path.stem)
+def test_no_model_asks_the_clock_or_the_night(path: Path) -> None:
+    text = path.read_text().lower()
+    for word in ("now()", "current_timestamp", "current_date", "random()", "var('night')"):
+        assert word not in text
