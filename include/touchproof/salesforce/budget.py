@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
-from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.wire import job_chunks
 
 BATCH_ROWS = 10_000

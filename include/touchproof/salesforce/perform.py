@@ -17,6 +17,7 @@ from touchproof.errors import SalesforceError
 from touchproof.salesforce.answers import Job, SalesforceCallError, parse_row_error
 from touchproof.salesforce.budget import PollPolicy, is_small
 from touchproof.salesforce.client import Client, ResultKind
+from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
 from touchproof.salesforce.outbox import (
@@ -27,7 +28,6 @@ from touchproof.salesforce.outbox import (
     OutboxJob,
     OutboxRow,
 )
-from touchproof.salesforce.plan import PlanGroup
 from touchproof.salesforce.wire import Chunk, job_chunks
 
 logger = logging.getLogger(__name__)
@@ -51,11 +51,12 @@ class Waiting:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """Say how one group of a plan went."""
+    """Say how one group of a plan went; with a `failure` its last job isn't settled yet."""
 
     group: PlanGroup
     outcomes: tuple[JobOutcome, ...]
     calls: int
+    failure: SalesforceError | None = None
 
     @property
     def pushed(self) -> int:
@@ -71,30 +72,40 @@ def perform_group(
 ) -> GroupResult:
     """Send one group, job by job, each settled before the next is planned.
 
-    Raises:
-        SalesforceError: If Salesforce refuses or doesn't answer a call; the ledger then has what
-            the next run needs to go on.
+    A call that Salesforce refuses or doesn't answer ends the group; the ledger then has what the
+    next run needs to go on.
     """
-    outcomes = []
+    outcomes: list[JobOutcome] = []
     before = client.counter.push_calls
-    for chunk in job_chunks(group):
-        spent = client.counter.push_calls
-        planned = outbox.plan(chunk, night=night, lane=lane)
-        submitted = _submit(planned, chunk, client, outbox)
-        finished = wait_for(submitted, client, waiting)
-        outcome = collect(submitted, finished, client, outbox)
-        calls = client.counter.push_calls - spent
-        outbox.settle(submitted, outcome, night=night, calls=calls)
-        outcomes.append(outcome)
-        logger.info(
-            "job %s (%s): %s written, %s refused, %s calls",
-            submitted.salesforce_job_id,
-            group.name,
-            len(outcome.written),
-            len(outcome.refused),
-            calls,
-        )
-    return GroupResult(group, tuple(outcomes), client.counter.push_calls - before)
+    failure = None
+    try:
+        for chunk in job_chunks(group):
+            outcomes.append(_perform_job(chunk, client, outbox, waiting, night=night, lane=lane))
+    except SalesforceError as error:
+        failure = error
+    calls = client.counter.push_calls - before
+    return GroupResult(group, tuple(outcomes), calls, failure)
+
+
+def _perform_job(
+    chunk: Chunk, client: Client, outbox: Outbox, waiting: Waiting, *, night: date, lane: str
+) -> JobOutcome:
+    before = client.counter.push_calls
+    planned = outbox.plan(chunk, night=night, lane=lane)
+    submitted = _submit(planned, chunk, client, outbox)
+    finished = wait_for(submitted, client, waiting)
+    outcome = collect(submitted, finished, client, outbox)
+    calls = client.counter.push_calls - before
+    outbox.settle(submitted, outcome, night=night, calls=calls)
+    logger.info(
+        "job %s (%s): %s written, %s refused, %s calls",
+        submitted.salesforce_job_id,
+        chunk.group.name,
+        len(outcome.written),
+        len(outcome.refused),
+        calls,
+    )
+    return outcome
 
 
 def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
@@ -151,10 +162,16 @@ def collect(job: OutboxJob, finished: Job, client: Client, outbox: Outbox) -> Jo
 def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> OutboxJob:
     """Hand a job's rows to Salesforce; each answer is durable before the next request."""
     external_id = None if job.operation == "update" else job.key_field
-    if is_small(chunk.content):
-        made = client.create_job_multipart(job.object, job.operation, external_id, chunk.content)
-        return outbox.mark(job, SUBMITTED, made.id)
-    made = client.create_job(job.object, job.operation, external_id)
+    try:
+        if is_small(chunk.content):
+            content = chunk.content
+            made = client.create_job_multipart(job.object, job.operation, external_id, content)
+            return outbox.mark(job, SUBMITTED, made.id)
+        made = client.create_job(job.object, job.operation, external_id)
+    except SalesforceCallError as error:
+        if not error.is_outcome_unknown:
+            outbox.discard(job, f"Salesforce refused the job: {error.code}")
+        raise
     created = outbox.mark(job, CREATED, made.id)
     client.upload(made, io.BytesIO(chunk.content))
     client.close_job(made.id)

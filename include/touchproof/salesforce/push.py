@@ -7,28 +7,25 @@ steps; the new leads' lane, which comes with its own reader of landing.
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import select
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError, SalesforceError
+from touchproof.errors import BadInputError
 from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
 from touchproof.salesforce.client import Client, connection_from_settings
+from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import (
     OPEN,
     DeadLetter,
@@ -44,7 +41,8 @@ from touchproof.salesforce.observe import (
 )
 from touchproof.salesforce.outbox import Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
-from touchproof.salesforce.plan import PlanGroup, PlanLimits, PushPlan, plan_push
+from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
+from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
     GroupReport,
     PushFailedError,
@@ -96,8 +94,9 @@ def run_push(
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
-        PushFailedError: If too much was refused, after everything was recorded.
-        SalesforceError: If Salesforce doesn't answer; the next push goes on from there.
+        PushFailedError: If too much was refused or Salesforce didn't let the push end, after
+            everything was recorded.
+        SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
     inputs = read_inputs(settings)
@@ -105,7 +104,7 @@ def run_push(
     push = _Push(settings, inputs, ledger, clock, night, confirm)
     if dry_run:
         return push.plan_only()
-    with _only_push(settings.paths.ledger.with_name(f"push-{lane}.lock")):
+    with push_lock(settings.paths.ledger.with_name(f"push-{lane}.lock")):
         connected = client or Client(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
@@ -137,7 +136,7 @@ def replay(
     letters = list_dead_letters(ledger, _known_org(ledger))
     only = frozenset((letter.object, letter.record_key) for letter in letters)
     push = _Push(settings, read_inputs(settings), ledger, clock, night, None, only)
-    with _only_push(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
+    with push_lock(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
         connected = client or Client(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
@@ -188,15 +187,19 @@ class _Push:
         usage = client.limits().get(_ALLOWANCE)
         estimate = estimate_cost(plan.sendable)
         sendable, reason = self._afford(plan, estimate, usage)
-        results = [
-            perform_group(group, client, outbox, waiting, night=self.night, lane=NIGHTLY)
-            for group in sendable
-        ]
-        letters = self._close_dead_letters(org_id, plan, results, resumed)
+        results: list[GroupResult] = []
+        for group in sendable:
+            result = perform_group(group, client, outbox, waiting, night=self.night, lane=NIGHTLY)
+            results.append(result)
+            if result.failure is not None:
+                break
+        letters = self._close_dead_letters(org_id, plan, results)
         report = self._report(plan, observation, results, letters, reason, resumed)
-        return replace(
+        report = replace(
             _with_calls(report, client, client.counter.last_limit or usage), estimate=estimate
         )
+        _require_answered(results, report)
+        return report
 
     def _observe(self, outbox: Outbox) -> Observation:
         acknowledged = outbox.acknowledged()
@@ -233,12 +236,12 @@ class _Push:
         return consent, reason
 
     def _close_dead_letters(
-        self, org_id: str, plan: PushPlan, results: Sequence[GroupResult], resumed: Resumed
+        self, org_id: str, plan: PushPlan, results: Sequence[GroupResult]
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
         still = {(refusal.object, refusal.record) for refusal in refusals}
-        sent = {result.group.name for result in results}
+        sent = {result.group.name for result in results if result.failure is None}
         for group in plan.groups:
             if group.name not in sent:
                 records = group.rows.column("record").to_pylist()
@@ -283,6 +286,7 @@ class _Push:
             baseline_records=observation.baseline_records,
             drifted_records=observation.drifted_records,
             resumed_jobs=resumed.jobs if resumed else 0,
+            resumed_records=resumed.written if resumed else 0,
             estimate=CostEstimate(),
         )
 
@@ -299,6 +303,22 @@ def _require_lane(lane: str) -> None:
         )
     if lane != NIGHTLY:
         raise BadInputError("There is no such lane", where=f"lane {lane}", todo="Use nightly.")
+
+
+def _require_answered(results: Sequence[GroupResult], report: PushReport) -> None:
+    """Fail a push that Salesforce didn't let end, with what it did until then.
+
+    Raises:
+        PushFailedError: Naming the call.
+    """
+    failure = results[-1].failure if results else None
+    if failure is not None:
+        raise PushFailedError(
+            failure.what,
+            report=report,
+            where=failure.where,
+            todo=f"{failure.todo} The next push goes on where this one ended.".strip(),
+        ) from failure
 
 
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:
@@ -318,6 +338,7 @@ def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
         planned=rows,
         pushed=result.pushed,
         refused=result.refused,
+        deferred=rows - result.pushed - result.refused,
         jobs=len(result.outcomes),
         calls=result.calls,
     )
@@ -338,25 +359,3 @@ def _known_org(ledger: Ledger) -> str:
     query = select(schema.meta.c.value).where(schema.meta.c.name == "org_id")
     with ledger.reading() as connection:
         return str(connection.scalar(query) or _UNKNOWN_ORG)
-
-
-@contextmanager
-def _only_push(path: Path) -> Iterator[None]:
-    """Let one push of a lane run at a time on this machine; a killed one lets go by itself.
-
-    Raises:
-        SalesforceError: If another one runs.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise SalesforceError(
-            "Another push of this lane is running", where=path.name, todo="Wait until it has ended."
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -12,9 +12,9 @@ from typing import Literal
 
 from touchproof.errors import TouchproofError
 from touchproof.salesforce.budget import CostEstimate
+from touchproof.salesforce.compare import Held, Kind, Operation
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import error_action
-from touchproof.salesforce.plan import Held, Kind, Operation
 
 FEW_REFUSALS = 10
 """Up to so many refused records a night are dead letters, not a failure of the push."""
@@ -66,6 +66,7 @@ class PushReport:
         baseline_records: Records whose values were acknowledged from reading for the first time.
         drifted_records: Records in which someone changed a field of ours.
         resumed_jobs: Jobs of a killed run that were settled or given up first.
+        resumed_records: Records that those jobs had written, now acknowledged.
     """
 
     night: date
@@ -92,6 +93,7 @@ class PushReport:
     baseline_records: int
     drifted_records: int
     resumed_jobs: int
+    resumed_records: int
     estimate: CostEstimate
 
 

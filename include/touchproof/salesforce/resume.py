@@ -37,6 +37,10 @@ class Resumed:
     jobs: int
     outcomes: tuple[JobOutcome, ...]
 
+    @property
+    def written(self) -> int:
+        return sum(len(outcome.written) for outcome in self.outcomes)
+
 
 def resume(client: Client, outbox: Outbox, waiting: Waiting, *, night: date) -> Resumed:
     """Settle or give up every unfinished job of the org."""

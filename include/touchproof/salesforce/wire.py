@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from touchproof.errors import SalesforceError
-from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.compare import PlanGroup
 
 MAX_JOB_BYTES = 100_000_000
 """Raw CSV that one job takes."""

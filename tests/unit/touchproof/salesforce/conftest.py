@@ -260,15 +260,25 @@ def tables() -> SimpleNamespace:
     return SimpleNamespace(model=model_table, acknowledged=acknowledged_table, rules=rules_seed)
 
 
+@pytest.fixture(scope="session")
+def crm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run one server for all tests and return its folder."""
+    folder = tmp_path_factory.mktemp("crm")
+    lifecycle.start(folder)
+    yield folder
+    lifecycle.stop(folder)
+
+
 @pytest.fixture
-def crm(tmp_path: Path) -> Iterator[Crm]:
-    """Return an empty org on a server of its own."""
+def crm(tmp_path: Path, crm_server: Path) -> Crm:
+    """Return an empty org, and a world of its own that pushes to it."""
     settings = Settings(data_dir=tmp_path / "data", world="test", max_changed_share=1.0)
-    folder = settings.paths.salesforce_server
-    server = lifecycle.start(folder)
-    try:
-        made = Crm(settings, Control(server.url))
-        made.control.set_clock(made.clock())
-        yield made
-    finally:
-        lifecycle.stop(folder)
+    link = settings.paths.salesforce_server
+    link.parent.mkdir(parents=True)
+    link.symlink_to(crm_server)
+    info = lifecycle.find(link)
+    assert info is not None
+    made = Crm(settings, Control(info.url))
+    made.control.wipe()
+    made.control.set_clock(made.clock())
+    return made

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import PollPolicy, estimate_cost, has_room, is_small
-from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.compare import PlanGroup
 
 
 def group_of(rows: int, kind: str = "values") -> PlanGroup:

@@ -336,6 +336,38 @@ def test_a_spent_allowance_defers_the_plan_whole_but_not_the_opt_outs(crm: Any) 
     assert push(crm).pushed == 3
 
 
+def test_an_allowance_that_runs_out_within_a_job_fails_the_push_and_the_next_one_goes_on(
+    crm: Any,
+) -> None:
+    leads = three_leads(crm)
+    for lead in leads:
+        crm.want("sync_lead_consent", salesforce_id=lead, HasOptedOutOfEmail="true")
+    crm.publish()
+    crm.control.settings(processing_polls=1)
+    spent = len([call for call in crm.control.calls() if call["counted"]])
+    crm.control.limits(max=1000, used_by_others=1000 - spent - 2)  # limits, then the job's create
+    with pytest.raises(PushFailedError, match="REQUEST_LIMIT_EXCEEDED") as failed:
+        push(crm)
+    assert (failed.value.report.pushed, failed.value.report.deferred) == (0, 6)
+
+    crm.control.limits(max=1000, used_by_others=0)
+    report = push(crm)
+    assert (report.resumed_jobs, report.resumed_records, report.pushed) == (1, 3, 3)
+
+
+def test_a_job_that_salesforce_refuses_to_create_leaves_nothing_behind(crm: Any) -> None:
+    leads = three_leads(crm)
+    crm.want("sync_lead_consent", salesforce_id=leads[0], HasOptedOutOfEmail="true")
+    crm.publish()
+    crm.control.limits(max=1000, used_by_others=1000)
+    with pytest.raises(PushFailedError, match="REQUEST_LIMIT_EXCEEDED"):
+        push(crm)
+
+    crm.control.limits(max=1000, used_by_others=0)
+    report = push(crm)
+    assert (report.resumed_jobs, report.pushed) == (0, 4)
+
+
 def test_a_dry_run_makes_no_call_and_leaves_the_ledger_alone(crm: Any) -> None:
     three_leads(crm)
     crm.control.reset_counters()

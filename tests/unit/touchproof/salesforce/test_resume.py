@@ -76,6 +76,8 @@ def test_a_push_killed_at_a_step_is_finished_by_the_next(
     report = push(crm)
 
     assert report.status == "ok"
+    if (point, moment) != ("Outbox.settle", "after"):
+        assert report.resumed_records + report.pushed == 4
     records = crm.records()
     assert records[leads[0]]["HasOptedOutOfEmail"] == "true"
     assert Counter(record["Touchproof_Stage__c"] for record in records.values()) == {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from touchproof.errors import SalesforceError
-from touchproof.salesforce.plan import PlanGroup
+from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.wire import job_chunks
 
 cells = st.none() | st.text(
