@@ -192,10 +192,21 @@ def test_the_key_is_neither_in_compiled_sql_nor_in_the_file(built: Built) -> Non
         assert inner not in content, path.name
 
 
-def test_a_repeated_build_gives_the_same_rows(built: Built, tmp_path: Path) -> None:
+def test_the_next_build_with_the_ledger_filled_gives_the_same_rows(
+    built: Built, tmp_path: Path
+) -> None:
+    ids = "select identifier_hmac, person_id from intermediate.int_person_ids_assigned"
     settings = planted_settings(tmp_path)
+    known = [
+        {"identifier_hmac": row[0], "person_id": row[1], "assigned_night": NIGHT}
+        for row in built.rows(ids)
+    ]
+    plant(settings.paths.warehouse, tiny_world() | {"ledger__person_ids": known})
     build(settings, NIGHT, select=["path:models", "path:seeds"])
     again = Built(settings, built.report)
+    assert again.rows("select count(*) from intermediate.int_person_ids_assigned where is_new") == [
+        (0,)
+    ]
     for mart in MARTS:
         query = f"select * from marts.{mart}"
         first, second = sorted(map(repr, built.rows(query))), sorted(map(repr, again.rows(query)))
