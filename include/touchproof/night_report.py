@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from touchproof.errors import BadInputError
@@ -52,7 +53,7 @@ class ChannelLine:
     channel: str
     spend_cents: int
     conversions: tuple[float, float]
-    revenue_cents: tuple[int, int]
+    revenue_cents: tuple[Decimal, Decimal]
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,8 @@ from (
         channel,
         model,
         sum(conversions) as conversions,
-        sum(revenue_reporting_cents) as revenue_cents,
+        -- Exact before it is rounded, so that both models' totals are the same.
+        sum(revenue_cents * fx_rate) as revenue_cents,
         sum(spend_reporting_cents) as spend_cents,
     from marts.mart_channel_performance
     where model in ($first, $second)
@@ -219,7 +221,7 @@ def _channel(row: Sequence[Any]) -> ChannelLine:
         channel=str(channel),
         spend_cents=int(spend or 0),
         conversions=(float(first or 0), float(second or 0)),
-        revenue_cents=(int(first_revenue or 0), int(second_revenue or 0)),
+        revenue_cents=(Decimal(first_revenue or 0), Decimal(second_revenue or 0)),
     )
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +26,7 @@ _MARKS = {"fresh": "green", "passed": "green", "ok": "green", "waiting": "yellow
 
 
 def print_night(report: NightReport, console: Console) -> None:
-    """Print the whole summary of a night."""
+    """Print what a night did: rows, gates, quarantine, channels, skips, push."""
     _rows(report, console)
     _gates(report.status, console)
     _quarantine(report.status, console)
@@ -34,7 +35,6 @@ def print_night(report: NightReport, console: Console) -> None:
     if report.skips:
         _skips(report, console)
     _push(report, console)
-    _places(report, console)
 
 
 def print_status(status: StatusReport, console: Console) -> None:
@@ -49,8 +49,8 @@ def print_status(status: StatusReport, console: Console) -> None:
         else ("nothing published yet")
     )
     console.print(f"[bold]Night {status.night}[/bold] of world {status.world}; {shown}")
-    table = _table("Sources", "Source", "Status", "Last success")
-    _numbers(table, "Rows in", "Loaded", "Quarantined", "Files out")
+    table = new_table("Source", "Status", "Last success")
+    add_numbers(table, "Rows in", "Loaded", "Quarantined", "Files out")
     for source in status.sources:
         table.add_row(
             source.source,
@@ -59,7 +59,7 @@ def print_status(status: StatusReport, console: Console) -> None:
             *_counts(source.rows_in, source.rows_loaded, source.rows_quarantined),
             _count(source.files_quarantined),
         )
-    console.print(table)
+    show_table(console, "Sources", table)
     for source in status.sources:
         if source.error:
             console.print(f"[red]{source.source}[/red]: {escape(source.error)}")
@@ -71,14 +71,14 @@ def print_status(status: StatusReport, console: Console) -> None:
         console.print(f"\n[bold]Claims[/bold]  {told}")
 
 
-def money(cents: int) -> str:
+def money(cents: int | Decimal) -> str:
     """Format cents as an amount with thousands separators, e.g. `-1,234.50`."""
     return f"{Decimal(cents) / 100:,.2f}"
 
 
 def _rows(report: NightReport, console: Console) -> None:
-    table = _table("Rows", "Source", "Status")
-    _numbers(table, "Landed", "Judged", "Loaded", "Quarantined", "Files out", "In warehouse")
+    table = new_table("Source", "Status")
+    add_numbers(table, "Landed", "Judged", "Loaded", "Quarantined", "Files out", "In warehouse")
     for source in report.sources:
         table.add_row(
             source.source,
@@ -100,7 +100,7 @@ def _rows(report: NightReport, console: Console) -> None:
         )
     ]
     table.add_row("all", "", *_counts(*everything), style="bold")
-    console.print(table)
+    show_table(console, "Rows", table)
     stale = report.status.stale_sources
     if stale:
         console.print(
@@ -125,8 +125,8 @@ def _quarantine(status: StatusReport, console: Console) -> None:
         if older:
             console.print(f"  {older:,} older quarantine entries wait: touchproof quarantine list")
         return
-    table = _table("Quarantined tonight", "Id", "Source", "File", "Reason")
-    _numbers(table, "Rows")
+    table = new_table("Id", "Source", "File", "Reason")
+    add_numbers(table, "Rows")
     for entry in entries[:SHOWN_QUARANTINE]:
         table.add_row(
             entry.id,
@@ -135,7 +135,7 @@ def _quarantine(status: StatusReport, console: Console) -> None:
             entry.rule.replace("_", " "),
             _count(entry.rows) if entry.rows else "file",
         )
-    console.print(table)
+    show_table(console, "Quarantined tonight", table)
     more = len(entries) - SHOWN_QUARANTINE + older
     if more > 0:
         console.print(f"  and {more:,} more: touchproof quarantine list")
@@ -143,9 +143,9 @@ def _quarantine(status: StatusReport, console: Console) -> None:
 
 def _channels(report: NightReport, console: Console) -> None:
     first, second = (name.replace("_", " ") for name in MODELS)
-    table = _table(f"What earned the revenue ({report.currency}, all nights)", "Channel")
-    _numbers(table, "Spend", f"{first}\nconversions", "\nrevenue", f"{second}\nconversions")
-    _numbers(table, "\nrevenue")
+    table = new_table("Channel")
+    add_numbers(table, "Spend", f"{first}\nconversions", "\nrevenue", f"{second}\nconversions")
+    add_numbers(table, "\nrevenue")
     for line in report.channels:
         table.add_row(*_channel_cells(line))
     table.add_section()
@@ -156,7 +156,7 @@ def _channels(report: NightReport, console: Console) -> None:
         _cent_sums([line.revenue_cents for line in report.channels]),
     )
     table.add_row(*_channel_cells(total), style="bold")
-    console.print(table)
+    show_table(console, f"What earned the revenue ({report.currency}, all nights so far)", table)
 
 
 def _channel_cells(line: ChannelLine) -> list[str]:
@@ -167,12 +167,12 @@ def _channel_cells(line: ChannelLine) -> list[str]:
 
 
 def _skips(report: NightReport, console: Console) -> None:
-    table = _table("Skips: our contacts who bought at the bank", "Bank")
-    _numbers(table, "Openings", "Owed to us", "Refused", "Not ours", "Fees")
+    table = new_table("Bank")
+    add_numbers(table, "Openings", "Owed to us", "Refused", "Not ours", "Fees")
     table.add_column("", justify="left")
     for bank in report.skips:
         table.add_row(*_skip_cells(bank))
-    console.print(table)
+    show_table(console, "Skips: people we had contacted first, who then bought at the bank", table)
     claims = report.status.claims
     if claims:
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in claims.items())
@@ -190,8 +190,8 @@ def _push(report: NightReport, console: Console) -> None:
         return
     title = "Salesforce"
     if report.push:
-        table = _table(title, "Object")
-        _numbers(table, "Pushed", "Refused", "Deferred", "Calls")
+        table = new_table("Object")
+        add_numbers(table, "Pushed", "Refused", "Deferred", "Calls")
         for line in report.push:
             table.add_row(
                 line.object, *_counts(line.pushed, line.refused, line.deferred, line.calls)
@@ -202,10 +202,10 @@ def _push(report: NightReport, console: Console) -> None:
         table.add_section()
         totals = _counts(pushed.pushed, pushed.refused, pushed.deferred, report.push_calls)
         table.add_row("all", *totals, style="bold")
-        console.print(table)
+        show_table(console, title, table)
     else:
         console.print(
-            f"\n[bold]{title}[/bold]  nothing differs, nothing pushed; {report.push_calls} calls"
+            f"\n[bold]{title}[/bold]\n  nothing differs, nothing pushed; {report.push_calls} calls"
         )
     for row in report.refused_rows[:SHOWN_REFUSALS]:
         console.print(
@@ -221,7 +221,8 @@ def _push(report: NightReport, console: Console) -> None:
         console.print(f"  Allowance: {allowance.used or 0:,} of {allowance.max:,} calls used today")
 
 
-def _places(report: NightReport, console: Console) -> None:
+def print_places(report: NightReport, console: Console) -> None:
+    """Print where the night's published file and packs lie."""
     console.print("\n[bold]Where it lies[/bold]")
     published = report.status.published
     if published:
@@ -251,21 +252,22 @@ def _pushes(status: StatusReport, console: Console) -> None:
         console.print(f"  Allowance: {status.allowance.used or 0:,} of {status.allowance.max:,}")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        header_style="dim",
-    )
+def new_table(*columns: str) -> Table:
+    """Return a table without frame; text columns come first, numbers are added to the right."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="dim")
     for column in columns:
         table.add_column(column, no_wrap=True)
     return table
 
 
-def _numbers(table: Table, *columns: str) -> None:
+def show_table(console: Console, title: str, table: Table) -> None:
+    """Print a table under its title, set off by a blank line."""
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
+
+
+def add_numbers(table: Table, *columns: str) -> None:
+    """Add columns whose cells stand to the right."""
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
 
@@ -291,5 +293,6 @@ def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
 
 
-def _cent_sums(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
+def _cent_sums(pairs: Sequence[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
+    zero = Decimal(0)
+    return sum((pair[0] for pair in pairs), zero), sum((pair[1] for pair in pairs), zero)

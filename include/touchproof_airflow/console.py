@@ -92,7 +92,7 @@ class Progress:
         colour = {"ok": "green", "red": "red"}[phase.mark]
         sign = {"ok": "✓", "red": "✗"}[phase.mark]
         text = f"[{colour}]{sign}[/{colour}] {phase.title:<30} {seconds:6.1f} s"
-        self.console.print(text + (f"   {phase.note}" if phase.note else ""))
+        self.console.print(text + (f"   {phase.note}" if phase.note else ""), soft_wrap=True)
 
 
 class Phase:

@@ -54,6 +54,7 @@ def transform_group() -> DbtTaskGroup:
             manifest_path=MANIFEST,
             project_name="touchproof",
             install_dbt_deps=False,
+            env_vars=dbt_environment(settings),
         ),
         profile_config=ProfileConfig(
             profile_name="touchproof",
@@ -78,16 +79,16 @@ def transform_group() -> DbtTaskGroup:
         ),
         operator_args={
             "vars": {**dbt_vars(settings, date.max), "night": NIGHT_TEMPLATE},
-            "env": dbt_environment(settings),
             "append_env": True,
             "emit_datasets": False,
-            "install_deps": False,
             "retries": 0,
             "poke_interval": 2,
             "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"],
             "dbt_cmd_global_flags": ["--log-level-file", "none", "--no-send-anonymous-usage-stats"],
         },
     )
+    for part in group.iter_tasks():
+        part.retries = 0  # Cosmos's own closing task doesn't take the group's arguments
     if is_one_process():
         _watch_afterwards(group)
     return group

@@ -76,9 +76,7 @@ def run_dag(dag: Any, night: date, on_task: OnTask | None = None) -> DagOutcome:
     from touchproof_airflow import cosmos
 
     with _listening(on_task):
-        run = dag.test(
-            run_conf={"night": night.isoformat()}, mark_success_pattern=cosmos.WATCHERS
-        )
+        run = dag.test(run_conf={"night": night.isoformat()}, mark_success_pattern=cosmos.WATCHERS)
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     emitted = frozenset(
         outlet.uri

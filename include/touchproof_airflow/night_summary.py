@@ -10,14 +10,21 @@ from rich.console import Console
 
 from touchproof.night_report import collect_night
 from touchproof.settings import Settings
-from touchproof.summary import print_night
+from touchproof.summary import print_night, print_places
+from touchproof_airflow.experiment import print_experiment
 from touchproof_airflow.planning import NightPlan, RunState
+from touchproof_airflow.pretend import experiment_file
 
 
 def print_summary(settings: Settings, plan: NightPlan, state: RunState, console: Console) -> None:
     """Print the summary of the run that has just ended."""
     console.print()
-    print_night(collect_night(settings, plan.build_night), console)
+    report = collect_night(settings, plan.build_night)
+    print_night(report, console)
+    data = experiment_file(settings)
+    if data.exists() and settings.paths.published.exists():
+        print_experiment(settings, data, console)
+    print_places(report, console)
     console.print("\n[bold]What next[/bold]")
     for line in _next_steps(settings, state):
         console.print(f"  {line}")

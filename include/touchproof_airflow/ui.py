@@ -22,7 +22,7 @@ import requests
 from touchproof.errors import BadInputError, TouchproofError
 from touchproof.landing import write_atomically
 from touchproof.settings import Settings
-from touchproof_airflow import environment
+from touchproof_airflow import environment, pretend
 
 USER = "admin"
 _START_SECONDS = 180.0
@@ -58,13 +58,27 @@ class AirflowServer:
         """
         if not _is_free(self.port):
             raise BadInputError(f"Port {self.port} is taken", todo="Choose another with --port.")
-        environment.enter(self.settings)
-        _prepare(self.settings)
+        variables = os.environ | environment.airflow_environment(self.settings)
+        variables |= _server_environment(self.port)
+        if pretend.is_made(self.settings):
+            pretend.start_salesforce(self.settings)
+            variables["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
+        _write_password(self.settings)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
+            prepared = subprocess.run(
+                [sys.executable, "-m", "touchproof_airflow", "prepare"],
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=False,
+            )
+            if prepared.returncode:
+                raise _not_up(self.log)
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "standalone"],
-                env=os.environ | _server_environment(self.port),
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -108,9 +122,7 @@ class AirflowServer:
                     return
             time.sleep(0.5)
         self.stop()
-        raise TouchproofError(
-            "Airflow didn't come up", where=self.log.name, todo="The log says why."
-        )
+        raise _not_up(self.log)
 
 
 def serve(settings: Settings, port: int | None = None) -> int:
@@ -146,21 +158,26 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _prepare(settings: Settings) -> None:
-    """Make the database, pools and models ready, and the pretend world's Salesforce."""
-    from touchproof_airflow import pretend
+def prepare(settings: Settings) -> int:
+    """Make Airflow's database, pools and the dbt manifest ready; runs in a process of its own."""
+    environment.enter(settings)
     from touchproof_airflow.local_airflow import prepare_database
     from touchproof_airflow.manifest import ensure_manifest
 
+    prepare_database()
+    ensure_manifest(settings)
+    return 0
+
+
+def _write_password(settings: Settings) -> None:
     passwords = _passwords(settings)
     if not passwords.exists():
         content = json.dumps({USER: secrets.token_urlsafe(12)})
         write_atomically(passwords, content.encode(), mode=0o600)
-    prepare_database()
-    ensure_manifest(settings)
-    if pretend.is_made(settings):
-        pretend.start_salesforce(settings)
-        os.environ["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
+
+
+def _not_up(log: Path) -> TouchproofError:
+    return TouchproofError("Airflow didn't come up", where=str(log), todo="The log says why.")
 
 
 def _server_environment(port: int) -> dict[str, str]:
@@ -185,9 +202,10 @@ def _passwords(settings: Settings) -> Path:
 def _welcome(server: AirflowServer) -> str:
     return (
         f"\n  Airflow   {server.url}\n  user      {USER}\n  password  {server.password()}\n\n"
-        f"  World {server.settings.world}; the page touchproof is in the navigation. The DAGs are paused:\n"
-        "  unpause and trigger them there. The param `night` picks a night; the default is the one\n"
-        "  that is due, in a pretend world its newest. Ctrl-C stops everything.\n"
+        f"  World {server.settings.world}; the page touchproof is in the navigation.\n"
+        "  The DAGs are paused: unpause and trigger them there. The param `night` picks a night;\n"
+        "  the default is the one that is due, in a pretend world its newest.\n"
+        "  Ctrl-C stops everything.\n"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -40,16 +39,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 @pytest.fixture(scope="session")
 def airflow(world: Settings) -> Iterator[AirflowServer]:
-    """Run Airflow as `make ui` does; leave the environment as it was."""
-    before = dict(os.environ)
+    """Run Airflow as `make ui` does."""
     server = AirflowServer(world)
     try:
         server.start()
         yield server
     finally:
         server.stop()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
