@@ -24,9 +24,10 @@ billed_campaigns as (
 
     select
         campaign_code as campaign_id,
-        min_by(campaign_name, (spend_date, coalesce(ad_group, ''))) as campaign_name,
-        min_by(platform, (spend_date, coalesce(ad_group, ''))) as platform,
-        min_by(currency, (spend_date, coalesce(ad_group, ''))) as currency,
+        -- What the first bill says; of several bills of a day the first in the alphabet.
+        min_by(campaign_name, (spend_date, platform, campaign_name)) as campaign_name,
+        min_by(platform, (spend_date, platform)) as platform,
+        min_by(currency, (spend_date, platform, currency)) as currency,
         min(spend_date) as first_spend_date,
         max(spend_date) as last_spend_date
     from {{ ref('stg_media__spend') }}
