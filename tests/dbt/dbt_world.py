@@ -62,8 +62,11 @@ def tiny_world() -> Tables:
             _entry("le8", "opening", "acc_dora", "u_dora", "checking", 700),
         ],
         "app__consents": [
-            {"consent_event_id": "cn1", "app_user_id": "u_ann", "email": "ann@example.com",
-             "channel": "email", "state": "opted_in", "changed_at": _text(4322), "source": "app"},
+            _consent("cn1", "u_ann", "ann@example.com", "opted_in", 4322),
+            # eve left, we told the CRM, and she came back.
+            _consent("cn2", "", "eve@example.com", "opted_out", 1000),
+            _consent("cn3", "", "eve@example.com", "opted_in", 3000),
+            _consent("cn4", "", "fay@example.com", "opted_in", 1000),
         ],
         "media__spend": [
             {"date": "2026-06-01", "platform": "google_ads", "campaign_code": "ps_brand_us",
@@ -83,9 +86,11 @@ def tiny_world() -> Tables:
              "SystemModstamp": "2026-05-01T00:00:00.000Z"},
         ],
         "salesforce__leads": [
-            {"Id": "00QA", "Email": "CLEO@example.com", "LeadSource": "Display",
-             "HasOptedOutOfEmail": "false", "CreatedDate": "2026-06-01T18:00:00.000Z",
-             "SystemModstamp": "2026-06-01T18:00:00.000Z", "IsDeleted": "false"},
+            _lead("00QA", "CLEO@example.com", 360, LeadSource="Display"),
+            _lead("00QB", "eve@example.com", 4000, HasOptedOutOfEmail="true",
+                  Touchproof_Email_Consent__c="opted_out"),
+            # fay told a salesperson, who ticked the box.
+            _lead("00QC", "fay@example.com", 4000, HasOptedOutOfEmail="true"),
         ],
         "ledger__claims": [
             {"claim_id": "clm_1", "bank_id": "northlake", "bank_opening_id": "northlake:NL1",
@@ -159,6 +164,31 @@ def _registration(
         "web_client_id": cookie,
         **more,
     }
+
+
+def _consent(key: str, user: str, email: str, state: str, minutes: int) -> Row:
+    return {
+        "consent_event_id": key,
+        "app_user_id": user,
+        "email": email,
+        "channel": "email",
+        "state": state,
+        "changed_at": _text(minutes),
+        "source": "app",
+    }
+
+
+def _lead(key: str, email: str, minutes: int, **more: Any) -> Row:
+    moment = _at(minutes).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    row: Row = {
+        "Id": key,
+        "Email": email,
+        "HasOptedOutOfEmail": "false",
+        "CreatedDate": moment,
+        "SystemModstamp": moment,
+        "IsDeleted": "false",
+    }
+    return dict(row) | more
 
 
 def _entry(

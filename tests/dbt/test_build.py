@@ -167,6 +167,15 @@ def test_an_unsubscription_reaches_the_persons_consent(built: Built) -> None:
     assert rows == [(True, "opted_out")]
 
 
+def test_the_crms_own_opt_out_counts_and_the_echo_of_ours_does_not(built: Built) -> None:
+    rows = built.rows(
+        "select identifier, email_state from intermediate.int_consents_current"
+        " inner join intermediate.int_person_identifiers using (person_id)"
+        " where identifier in ('eve@example.com', 'fay@example.com') order by 1"
+    )
+    assert rows == [("eve@example.com", "opted_in"), ("fay@example.com", "opted_out")]
+
+
 def test_marts_hold_pseudonyms_made_with_the_key_and_no_personal_value(built: Built) -> None:
     rows = built.rows("select session_id from marts.fct_touchpoints where channel = 'Paid Search'")
     assert rows == [(pseudonym("ann.web.1"),)]
