@@ -6,7 +6,6 @@ failed check, 2 bad input. Doesn't belong here: the commands themselves (cli_<su
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
@@ -75,10 +74,6 @@ def run(arguments: list[str]) -> int:
         return _end("Stopped.", 1)
     except KeyboardInterrupt:
         return _end("Stopped.", 130)
-    except BrokenPipeError:
-        # Whoever read us has seen enough; keep the interpreter from complaining at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
 
 
 def _end(sentence: str, code: int) -> int:

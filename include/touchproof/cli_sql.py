@@ -5,6 +5,7 @@ Belongs here: the command. Doesn't belong here: running and writing (query.py).
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -32,9 +33,13 @@ def sql(
         raise BadInputError(
             f"There is no format {output!r}", todo=f"Choose one of {', '.join(FORMATS)}."
         )
-    # newline="" and UTF-8 whatever the terminal: CSV keeps its CRLF as it is.
-    with (
-        query(Settings(), statement) as result,
-        open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out,
-    ):
-        FORMATS[output](result, out)
+    try:
+        # newline="" and UTF-8 whatever the terminal: CSV keeps its CRLF as it is.
+        with (
+            query(Settings(), statement) as result,
+            open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as out,
+        ):
+            FORMATS[output](result, out)
+    except BrokenPipeError:
+        # Whoever read us has seen enough; nothing may be written to that pipe at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

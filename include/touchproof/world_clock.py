@@ -14,12 +14,15 @@ from functools import cache
 from pathlib import Path
 
 from touchproof.clock import Clock, system_clock
+from touchproof.errors import BadInputError
 from touchproof.landing import write_atomically
 from touchproof.settings import Settings
 
 
 def world_clock(settings: Settings) -> Clock:
     """Return the clock of a world; without a pretend time it is the system's."""
+    if settings.is_production:
+        return system_clock
     try:
         start = datetime.fromisoformat(json.loads(_file(settings).read_bytes())["now"])
     except FileNotFoundError:
@@ -32,9 +35,14 @@ def set_world_clock(settings: Settings, now: datetime) -> None:
     """Set a pretend world's time; it never goes back.
 
     Args:
-        settings: A world that isn't production.
+        settings: A pretend world.
         now: Timezone-aware moment.
+
+    Raises:
+        BadInputError: For the production world.
     """
+    if settings.is_production:
+        raise BadInputError("The production world has no time of its own", where=settings.world)
     moment = max(now, world_clock(settings)()) if _file(settings).exists() else now
     content = json.dumps({"now": moment.astimezone(UTC).isoformat()})
     write_atomically(_file(settings), content.encode())

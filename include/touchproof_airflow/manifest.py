@@ -20,8 +20,10 @@ def is_current(manifest: Path = MANIFEST, project: Path = DBT_PROJECT) -> bool:
     if not manifest.exists():
         return False
     made = manifest.stat().st_mtime
-    files = [path for name in _SOURCES for path in (project / name).rglob("*")]
-    files += [project / "dbt_project.yml"]
+    folders = [project / name for name in _SOURCES if (project / name).exists()]
+    # A folder is newer too when a file in it was removed.
+    files = [project / "dbt_project.yml", *folders]
+    files += [path for folder in folders for path in folder.rglob("*")]
     return all(path.stat().st_mtime <= made for path in files)
 
 
