@@ -1,5 +1,5 @@
--- Touches of persons; a click and the visit that it opened are one touch, and so are a click and
--- the response that the CRM makes of it.
+-- Touches of persons. A click and the visit that it opened are one touch; so are a click and the
+-- response that the CRM makes of it, and a visit and the form sent in it.
 with
 
 collected as (
@@ -88,10 +88,28 @@ repeated_responses as (
 
 ),
 
+-- A visit in which a form was sent is the form.
+form_visits as (
+
+    select visits.touchpoint_id
+    from person_touches as visits
+    inner join person_touches as forms
+        on visits.session_key = forms.session_key
+    where
+        visits.interaction = 'visit'
+        and forms.interaction = 'form_submit'
+
+),
+
 merged_touches as (
 
     select visit_touchpoint_id as touchpoint_id
     from opened_visits
+
+    union
+
+    select touchpoint_id
+    from form_visits
 
     union
 
