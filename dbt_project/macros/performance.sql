@@ -208,8 +208,26 @@ joined as (
 {% endmacro %}
 
 
+{#- Cents in the reporting currency: rounded running sums, so that each model's rows of a month and
+    currency add up to the same rounded total. -#}
+{% macro reporting_cents(cents, dimension) -%}
+    {%- set so_far -%}
+        cast(sum(joined.{{ cents }}) over (
+            partition by joined.month, joined.model, joined.currency
+            order by joined.{{ dimension }}
+            rows between unbounded preceding and current row
+        ) as bigint)
+    {%- endset -%}
+    cast(
+        round({{ so_far }} * joined.fx_rate)
+        - round(({{ so_far }} - joined.{{ cents }}) * joined.fx_rate)
+        as bigint
+    )
+{%- endmacro %}
+
+
 {#- The columns of a performance mart after those of its dimension; reads `joined`. -#}
-{% macro performance_columns() -%}
+{% macro performance_columns(dimension) -%}
     joined.month,
     joined.model,
     joined.currency,
@@ -233,10 +251,9 @@ joined as (
         as cost_per_acquisition,
     '{{ var("reporting_currency") }}' as reporting_currency,
     cast(joined.fx_rate as decimal(18, 6)) as fx_rate,
-    cast(round(joined.spend_cents * joined.fx_rate) as bigint) as spend_reporting_cents,
-    cast(round(joined.revenue_cents * joined.fx_rate) as bigint) as revenue_reporting_cents,
-    cast(round(joined.pending_fee_cents * joined.fx_rate) as bigint)
-        as pending_fee_reporting_cents
+    {{ reporting_cents('spend_cents', dimension) }} as spend_reporting_cents,
+    {{ reporting_cents('revenue_cents', dimension) }} as revenue_reporting_cents,
+    {{ reporting_cents('pending_fee_cents', dimension) }} as pending_fee_reporting_cents
 {%- endmacro %}
 
 

@@ -119,24 +119,25 @@ def first_night(settings: Settings) -> date:
     return date.fromisoformat(_made(settings)["first_night"])
 
 
-def ensure_days(settings: Settings, world: PretendWorld, plan: NightPlan, quiet: set[date]) -> None:
+def ensure_days(settings: Settings, world: PretendWorld, plan: NightPlan) -> None:
     """Make the drops and CRM changes of the days up to the night that aren't made yet.
+
+    In a quiet night nothing arrives; what that day holds arrives late, with the next night that
+    isn't quiet.
 
     Args:
         settings: The world's settings.
         world: What it is made of.
         plan: The night.
-        quiet: Nights that stay without drops for ever.
     """
-    if world.data is not None:
+    if world.data is not None or plan.is_quiet:
         return
     from touchproof_sandbox.world import generate_days
 
     day = first_night(settings) + timedelta(days=1)
     while day <= plan.night:
-        is_quiet = day in quiet or (plan.is_quiet and day == plan.night)
         # A day's changes are the last file written for it.
-        if not is_quiet and not _changes_of(settings, day).exists():
+        if not _changes_of(settings, day).exists():
             generate_days(settings.paths.sandbox, world.customers, world.seed, day, day)
         day += timedelta(days=1)
 

@@ -87,8 +87,7 @@ def _begin(
     set_world_clock(settings, datetime.fromisoformat(state.started_at))
     planning.write_state(settings.paths.runs, state)
     with progress.phase("loopback Salesforce") as phase:
-        quiet = {state.date for state in states if state.is_quiet}
-        pretend.ensure_days(settings, world, plan, quiet)
+        pretend.ensure_days(settings, world, plan)
         phase.note = pretend.ensure_salesforce(settings, plan)
     return plan, state
 

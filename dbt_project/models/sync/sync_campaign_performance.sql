@@ -1,4 +1,6 @@
 -- A campaign's totals over all months in the reporting currency, by the model that sales reads.
+-- Skip referrals aren't among its conversions: a claim that we issue ourselves changes nothing in
+-- the CRM; the bank's accepted fee does, as revenue.
 with
 
 performance as (
@@ -7,7 +9,7 @@ performance as (
         campaign_id,
         sum(spend_reporting_cents) as spend_cents,
         sum(revenue_reporting_cents) as revenue_cents,
-        sum(conversions) as conversions
+        sum(acquisition_conversions + cross_sell_conversions) as conversions
     from {{ ref('mart_campaign_performance') }}
     where model = '{{ var("salesforce_attribution_model", "position_based") }}'
     group by campaign_id

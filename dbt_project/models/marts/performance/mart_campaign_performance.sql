@@ -9,7 +9,7 @@ final as (
             campaigns.channel,
             case when joined.campaign_id = 'unattributed' then 'unattributed' else 'no_campaign' end
         ) as channel,
-        {{ performance_columns() }}
+        {{ performance_columns('campaign_id') }}
     from joined
     left join {{ ref('int_campaigns_unioned') }} as campaigns
         on joined.campaign_id = campaigns.campaign_id

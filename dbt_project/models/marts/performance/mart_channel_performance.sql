@@ -4,7 +4,7 @@ final as (
 
     select
         joined.channel,
-        {{ performance_columns() }}
+        {{ performance_columns('channel') }}
     from joined
 
 )
