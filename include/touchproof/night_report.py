@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from touchproof.errors import BadInputError
@@ -53,7 +52,7 @@ class ChannelLine:
     channel: str
     spend_cents: int
     conversions: tuple[float, float]
-    revenue_cents: tuple[Decimal, Decimal]
+    revenue_cents: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -173,8 +172,7 @@ from (
         channel,
         model,
         sum(conversions) as conversions,
-        -- Exact before it is rounded, so that both models' totals are the same.
-        sum(revenue_cents * fx_rate) as revenue_cents,
+        sum(revenue_reporting_cents) as revenue_cents,
         sum(spend_reporting_cents) as spend_cents,
     from marts.mart_channel_performance
     where model in ($first, $second)
@@ -221,7 +219,7 @@ def _channel(row: Sequence[Any]) -> ChannelLine:
         channel=str(channel),
         spend_cents=int(spend or 0),
         conversions=(float(first or 0), float(second or 0)),
-        revenue_cents=(Decimal(first_revenue or 0), Decimal(second_revenue or 0)),
+        revenue_cents=(int(first_revenue or 0), int(second_revenue or 0)),
     )
 
 

@@ -71,7 +71,7 @@ def print_status(status: StatusReport, console: Console) -> None:
         console.print(f"\n[bold]Claims[/bold]  {told}")
 
 
-def money(cents: int | Decimal) -> str:
+def money(cents: int) -> str:
     """Format cents as an amount with thousands separators, e.g. `-1,234.50`."""
     return f"{Decimal(cents) / 100:,.2f}"
 
@@ -293,6 +293,5 @@ def _sums(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
 
 
-def _cent_sums(pairs: Sequence[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
-    zero = Decimal(0)
-    return sum((pair[0] for pair in pairs), zero), sum((pair[1] for pair in pairs), zero)
+def _cent_sums(pairs: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    return sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)

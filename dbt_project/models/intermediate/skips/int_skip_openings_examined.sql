@@ -92,8 +92,17 @@ contact_counts as (
                     then 1
             end
         ) as contacts_on_the_day,
-        min(
-            case when contacts.touched_at < described.opened_at then contacts.touched_at end
+        -- The window's first contact, as the trail begins; an older one only where it has none.
+        coalesce(
+            min(
+                case
+                    when
+                        contacts.touched_at < described.opened_at
+                        and contacts.touched_at >= described.window_started_at
+                        then contacts.touched_at
+                end
+            ),
+            min(case when contacts.touched_at < described.opened_at then contacts.touched_at end)
         ) as first_touched_at,
         max(
             case when contacts.touched_at < described.opened_at then contacts.touched_at end
