@@ -1,13 +1,18 @@
-"""The nights that several tests look at, run once: first, second, quiet, and that one again."""
+"""The nights that several tests look at, run once and in a row."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from bad_day import BadDay, plant
 from nights import World, world
+
+from touchproof_sandbox.salesforce import lifecycle
+from touchproof_sandbox.salesforce.control import Control
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,35 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-def see(demo: World, *flags: str) -> Seen:
-    printed = demo.run(*flags)
+def see(demo: World, *flags: str, **environment: str) -> Seen:
+    printed = demo.run(*flags, **environment)
     return Seen(printed, demo.status(), demo.mart_hashes())
 
 
 @pytest.fixture(scope="session")
-def nights(demo: World) -> dict[str, Seen]:
+def good_nights(demo: World) -> dict[str, Seen]:
     """Run the first night, the second, a quiet one, and that one again."""
     seen = {"first": see(demo), "second": see(demo), "quiet": see(demo, "--quiet")}
     night = seen["quiet"].status["published"]["night"]
     seen["repeated"] = see(demo, "--night", night)
+    return seen
+
+
+@pytest.fixture(scope="session")
+def bad_day(demo: World, good_nights: dict[str, Seen]) -> BadDay:
+    """Spoil the day that follows the good nights."""
+    night = date.fromisoformat(good_nights["quiet"].status["published"]["night"])
+    return plant(demo, night + timedelta(days=1))
+
+
+@pytest.fixture(scope="session")
+def nights(
+    demo: World, good_nights: dict[str, Seen], bad_day: BadDay, tmp_path_factory: Any
+) -> dict[str, Seen]:
+    """Add the night of the bad day, and one on which no file source answers."""
+    seen = dict(good_nights)
+    seen["bad"] = see(demo)
+    Control(lifecycle.ensure(demo.settings.paths.salesforce_server).url).stop_refusing()
+    nowhere = str(tmp_path_factory.mktemp("nowhere") / "unmounted")
+    seen["dark"] = see(demo, "--quiet", TOUCHPROOF_DROPS_DIR=nowhere)
     return seen

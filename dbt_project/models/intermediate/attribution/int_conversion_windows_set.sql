@@ -47,21 +47,33 @@ product_lines as (
 
 ),
 
+earlier_sales as (
+
+    select distinct
+        sale_route,
+        product_line
+    from conversions
+
+),
+
 product_pairs as (
 
     select
+        earlier.sale_route as earlier_sale_route,
         earlier.product_line as earlier_product_line,
         later.product_line as later_product_line,
         path_rules.is_path_ended
-    from product_lines as earlier
+    from earlier_sales as earlier
     cross join product_lines as later
     inner join {{ ref('path_rules') }} as path_rules
         on
-            path_rules.earlier_product_line in ('*', earlier.product_line)
+            path_rules.earlier_sale_route in ('*', earlier.sale_route)
+            and path_rules.earlier_product_line in ('*', earlier.product_line)
             and path_rules.later_product_line in ('*', later.product_line)
     qualify row_number() over (
-        partition by earlier.product_line, later.product_line
+        partition by earlier.sale_route, earlier.product_line, later.product_line
         order by
+            case when path_rules.earlier_sale_route = '*' then 1 else 0 end,
             case when path_rules.earlier_product_line = '*' then 1 else 0 end,
             case when path_rules.later_product_line = '*' then 1 else 0 end
     ) = 1
@@ -81,7 +93,8 @@ earlier_conversions as (
             and later.converted_at > earlier.converted_at
     inner join product_pairs
         on
-            earlier.product_line = product_pairs.earlier_product_line
+            earlier.sale_route = product_pairs.earlier_sale_route
+            and earlier.product_line = product_pairs.earlier_product_line
             and later.product_line = product_pairs.later_product_line
             and product_pairs.is_path_ended
     group by later.conversion_id

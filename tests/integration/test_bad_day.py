@@ -1,0 +1,129 @@
+"""A day of faults: each is named, nothing is lost, the rest of the night goes on."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from bad_day import CANARIES, REFUSAL, BadDay
+from nights import World
+
+if TYPE_CHECKING:
+    from conftest import Seen  # the fixture's type
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+
+@pytest.fixture(scope="module")
+def quarantined(nights: dict[str, Seen], bad_day: BadDay) -> dict[str, str]:
+    """Return rule by file name, of what the bad day left in quarantine."""
+    night = bad_day.day.isoformat()
+    entries = [entry for entry in nights["bad"].status["quarantine"] if entry["night"] == night]
+    return {Path(entry["file"]).name: entry["rule"] for entry in entries}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("products_{}.csv.gz", id="truncated gzip"),
+        pytest.param("spend_google_ads_{}.csv", id="wrong header"),
+        pytest.param("spend_meta_ads_{}.csv", id="negative amount"),
+        pytest.param("registrations_{}.csv.gz", id="future date"),
+        pytest.param("consents_{}.csv.gz", id="duplicate file"),
+        pytest.param("openings_{}.csv.gz", id="empty file"),
+    ],
+)
+def test_each_fault_is_quarantined_and_shown(
+    quarantined: dict[str, str], nights: dict[str, Seen], bad_day: BadDay, pattern: str
+) -> None:
+    name = pattern.format(bad_day.day.strftime("%Y%m%d"))
+    assert quarantined.get(name), quarantined
+    assert name in nights["bad"].printed
+
+
+def test_the_night_goes_on_around_the_faults(nights: dict[str, Seen], bad_day: BadDay) -> None:
+    assert nights["bad"].status["published"]["night"] == bad_day.day.isoformat()
+    for source in nights["bad"].status["sources"]:
+        assert source["rows_in"] == source["rows_loaded"] + source["rows_quarantined"], source
+    media = next(s for s in nights["bad"].status["sources"] if s["source"] == "media")
+    assert media["rows_loaded"] > 0
+    assert media["rows_quarantined"] > 0
+
+
+def test_a_refused_row_is_named_and_comes_again_the_next_night(
+    nights: dict[str, Seen], bad_day: BadDay
+) -> None:
+    assert nights["bad"].push["refused"] == 1
+    assert bad_day.refused_lead in nights["bad"].printed
+    assert REFUSAL in nights["bad"].printed
+    assert nights["dark"].push["refused"] == 0
+    assert nights["dark"].push["pushed"] == 1
+    assert nights["dark"].push["dead"] == 0
+
+
+def test_an_opt_out_made_today_is_in_salesforce_tonight(
+    nights: dict[str, Seen], demo: World, bad_day: BadDay
+) -> None:
+    from touchproof.salesforce.client import Client, connection_from_settings
+
+    client = Client(connection_from_settings(demo.settings), purpose="extraction")
+    found = client.query(
+        f"SELECT HasOptedOutOfEmail FROM Lead WHERE Id = '{bad_day.opted_out_lead}'"
+    )
+    assert [bool(lead["HasOptedOutOfEmail"]) for lead in found] == [True]
+
+
+def test_a_source_that_does_not_answer_is_stale_and_the_build_goes_on(
+    nights: dict[str, Seen], bad_day: BadDay
+) -> None:
+    dark = nights["dark"]
+    assert dark.status["published"]["night"] > bad_day.day.isoformat()
+    by_source = {source["source"]: source for source in dark.status["sources"]}
+    assert by_source["salesforce"]["status"] == "fresh"
+    for source in ("ga4", "email", "media", "app"):
+        assert by_source[source]["status"] == "stale", source
+        assert by_source[source]["error"], source
+        assert f"extract_{source}" in dark.printed
+    assert dark.hashes["fct_touchpoints"] == nights["bad"].hashes["fct_touchpoints"]
+
+
+def test_no_canary_is_outside_the_layers_of_personal_data(
+    nights: dict[str, Seen], demo: World
+) -> None:
+    paths = demo.settings.paths
+    searched = 0
+    for folder in (
+        paths.published.parent,
+        paths.airflow_home,
+        paths.evidence,
+        paths.runs,
+        paths.gate,
+    ):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                searched += 1
+                content = path.read_bytes()
+                content = gzip.decompress(content) if path.suffix == ".gz" else content
+                for canary, value in CANARIES.items():
+                    assert value.encode() not in content, (canary, path)
+    for seen in nights.values():
+        for canary, value in CANARIES.items():
+            assert value not in seen.printed, canary
+    assert searched > 20
+
+
+def test_the_canaries_did_land(demo: World, bad_day: BadDay) -> None:
+    """Guard the search above: it would also pass if nothing had been planted."""
+    import pyarrow.parquet as pq
+
+    paths = demo.settings.paths
+    held = ""
+    for path in [*paths.landing.rglob("*.parquet"), *paths.quarantine.rglob("rows.parquet")]:
+        held += str(pq.read_table(path).to_pydict()) if str(bad_day.day) in str(path) else ""
+    for path in paths.quarantine.rglob("original*"):
+        held += path.read_bytes().decode(errors="ignore")
+    found = {canary for canary, value in CANARIES.items() if value in held}
+    assert {"good e-mail", "good cookie"} <= found, found
+    assert found & {"bad name", "bad e-mail", "bad phone"}, found
