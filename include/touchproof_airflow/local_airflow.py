@@ -16,6 +16,7 @@ from touchproof.errors import ConfigurationError
 from touchproof.settings import PROJECT_ROOT
 
 OnTask = Callable[[str, str], None]
+_SYNCED: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def run_dag(dag: Any, night: date, on_task: OnTask | None = None) -> DagOutcome:
     """
     from touchproof_airflow import cosmos
 
-    with _listening(on_task):
+    with _listening(on_task), _synced_once(dag.dag_id):
         run = dag.test(run_conf={"night": night.isoformat()}, mark_success_pattern=cosmos.WATCHERS)
     states = {task.task_id: str(task.state) for task in run.get_task_instances()}
     emitted = frozenset(
@@ -87,6 +88,22 @@ def run_dag(dag: Any, night: date, on_task: OnTask | None = None) -> DagOutcome:
     )
     failed = tuple(sorted(task_id for task_id, state in states.items() if state == "failed"))
     return DagOutcome(dag.dag_id, str(run.state.value), failed, emitted)
+
+
+@contextmanager
+def _synced_once(dag_id: str) -> Any:
+    """Spare a DAG that this process has synced: dag.test() parses all of dags/ again each time."""
+    from unittest.mock import patch
+
+    if _SYNCED:
+        with (
+            patch("airflow.dag_processing.dagbag.BundleDagBag"),
+            patch("airflow.dag_processing.dagbag.sync_bag_to_db"),
+        ):
+            yield
+    else:
+        yield
+    _SYNCED.add(dag_id)
 
 
 @contextmanager
