@@ -1,0 +1,57 @@
+"""What the docs tell people to type works: every query and every command of the audience pages."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from nights import World
+
+if TYPE_CHECKING:
+    from conftest import Seen  # the fixture's type
+
+pytestmark = pytest.mark.xdist_group("nights")
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted(page.name for page in DOCS.glob("*.md"))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (DOCS / page).read_text(), re.S)
+
+
+def queries() -> list[tuple[str, str]]:
+    return [(page, query) for page in PAGES for query in blocks(page, "sql")]
+
+
+def commands() -> list[tuple[str, str]]:
+    lines = [
+        (page, line.removeprefix("$ "))
+        for page in PAGES
+        for block in blocks(page, "console")
+        for line in block.splitlines()
+        if line.startswith("$ touchproof")
+    ]
+    return [*dict.fromkeys(lines)]
+
+
+def test_the_pages_hold_queries_and_commands() -> None:
+    assert len(queries()) >= 5
+    assert len(commands()) >= 6
+
+
+@pytest.mark.parametrize(("page", "query"), queries())
+def test_a_documented_query_returns_rows(
+    nights: dict[str, Seen], demo: World, page: str, query: str
+) -> None:
+    assert demo.sql(query), query
+
+
+@pytest.mark.parametrize(("page", "command"), commands())
+def test_a_documented_command_succeeds(
+    nights: dict[str, Seen], demo: World, page: str, command: str
+) -> None:
+    here = command.replace("data/demo", str(demo.settings.paths.root))
+    assert demo.touchproof(*shlex.split(here)[1:])
