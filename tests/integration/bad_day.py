@@ -37,10 +37,10 @@ REFUSAL = "FIELD_CUSTOM_VALIDATION_EXCEPTION"
 
 @dataclass(frozen=True)
 class BadDay:
-    """Name what was planted: the day, the refused lead and the lead that opted out."""
+    """Name what was planted: the day, the refused campaign and the lead that opted out."""
 
     day: date
-    refused_lead: str
+    refused_campaign: str
     opted_out_lead: str
 
 
@@ -48,8 +48,9 @@ def plant(demo: World, day: date, seed: int = 7) -> BadDay:
     """Make the day's drops and spoil them; return what was planted."""
     generate_days(demo.settings.paths.sandbox, demo.customers, seed, day, day)
     control = Control(lifecycle.ensure(demo.settings.paths.salesforce_server).url)
-    refused = _new_lead(control)
-    control.refuse("Lead", "Id", refused, REFUSAL)
+    _new_lead(control)
+    refused = _campaign_with_daily_spend(demo)
+    control.refuse("Campaign", "Id", refused, REFUSAL)
     leaving = _lead_that_may_leave(demo)
     _truncated_gzip(demo, day)
     _wrong_header(demo, day)
@@ -66,7 +67,17 @@ def named(day: date, pattern: str) -> str:
     return pattern.format(day.strftime("%Y%m%d"))
 
 
-def _new_lead(control: Control) -> str:
+def _campaign_with_daily_spend(demo: World) -> str:
+    campaigns = pq.read_table(demo.settings.paths.salesforce_server / "seed" / "Campaign.parquet")
+    found = [
+        str(campaign["Id"])
+        for campaign in campaigns.to_pylist()
+        if campaign["Campaign_Code__c"] == "ps_brand_us"
+    ]
+    return found[0]
+
+
+def _new_lead(control: Control) -> None:
     record = {
         "FirstName": "Test",
         "LastName": CANARIES["good name"],
@@ -76,8 +87,7 @@ def _new_lead(control: Control) -> str:
         "Status": "Open",
         "LeadSource": "Web",
     }
-    ids = control.apply([{"op": "create", "object": "Lead", "record": record}])
-    return ids[0]
+    control.apply([{"op": "create", "object": "Lead", "record": record}])
 
 
 def _lead_that_may_leave(demo: World) -> dict[str, str]:

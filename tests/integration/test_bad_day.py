@@ -13,7 +13,7 @@ from nights import World
 if TYPE_CHECKING:
     from conftest import Seen  # the fixture's type
 
-pytestmark = pytest.mark.xdist_group("nights")
+pytestmark = [pytest.mark.xdist_group("nights"), pytest.mark.timeout(2400)]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_a_refused_row_is_named_and_comes_again_the_next_night(
     nights: dict[str, Seen], bad_day: BadDay
 ) -> None:
     assert nights["bad"].push["refused"] == 1
-    assert bad_day.refused_lead in nights["bad"].printed
+    assert bad_day.refused_campaign in nights["bad"].printed
     assert REFUSAL in nights["bad"].printed
     assert nights["dark"].push["refused"] == 0
     assert nights["dark"].push["pushed"] == 1
