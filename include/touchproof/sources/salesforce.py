@@ -7,7 +7,9 @@ A night's query asks for `SystemModstamp >= <window start>` without an upper bou
 two queries of one night could otherwise fall between two windows. The window starts where the
 last landed one ended, at midnight UTC, so that neighbouring windows overlap and staging takes each
 record's newest version. A night that is repeated asks for the same window again, and what it finds
-supersedes the batch. Deleted records come with IsDeleted true.
+supersedes the batch; the versions that the batch held before stay in it, since Salesforce shows a
+record's present alone, and an opt-out that the CRM's users gave may be an older version by then.
+Deleted records come with IsDeleted true.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
 
 from touchproof.clock import Clock
 from touchproof.errors import SourceUnavailableError
@@ -49,6 +52,8 @@ OBJECTS = {
     "campaign_members": "CampaignMember",
 }
 """The Salesforce object of each entity."""
+_VERSION = ["Id", "SystemModstamp"]
+"""What tells one version of a record from another."""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "leads": (
@@ -181,7 +186,10 @@ def extract(
         for entity in SOURCE.entities
     }
     try:
-        tables = {name: _read(client, name, window) for name, window in windows.items()}
+        tables = {
+            name: _with_earlier_versions(_read(client, name, window), landing, name, window)
+            for name, window in windows.items()
+        }
     except SalesforceCallError as error:
         raise SourceUnavailableError(
             f"Salesforce can't be read: {error.what}", where=error.where, todo=error.todo
@@ -243,6 +251,24 @@ def _read(client: _Org, entity: str, window: Window) -> pa.Table:
     pages = [_parse(page, entity) for page in client.query_csv(soql, include_deleted=True)]
     table = pa.concat_tables([text_schema(*fields).empty_table(), *pages])
     return table.take(pc.sort_indices(table, sort_keys=[("Id", "ascending")]))
+
+
+def _with_earlier_versions(
+    table: pa.Table, landing: Landing, entity: str, window: Window
+) -> pa.Table:
+    """Add the versions of records that the window's newest batch holds and `table` doesn't."""
+    batches = landing.of_window(SOURCE.name, entity, window)
+    if not batches:
+        return table
+    fields = list(FIELDS[entity])
+    earlier = pa.concat_tables(
+        [pq.read_table(path, columns=fields) for path in batches[-1].part_paths]
+    ).cast(table.schema)
+    gone = earlier.join(table.select(_VERSION), keys=_VERSION, join_type="left anti")
+    merged = pa.concat_tables([table, gone.select(fields)])
+    return merged.take(
+        pc.sort_indices(merged, sort_keys=[(name, "ascending") for name in _VERSION])
+    )
 
 
 def _parse(page: CsvPage, entity: str) -> pa.Table:

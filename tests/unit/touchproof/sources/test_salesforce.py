@@ -142,11 +142,23 @@ def test_the_same_night_again_asks_for_the_same_window_and_supersedes_what_chang
     changed = crm.extract()
 
     assert (same.batches, same.rows) == (0, 0)
-    assert (changed.batches, changed.rows) == (1, 1)
+    assert (changed.batches, changed.rows) == (1, 2)
     batch = crm.batches()[FIRST_WINDOW]
     assert batch.manifest.sequence == 2
     assert batch.manifest.supersedes is not None
-    assert [row["FirstName"] for row in crm.leads()] == ["Ann"]
+    assert crm.leads()[-1]["FirstName"] == "Ann"
+
+
+def test_a_repeated_night_keeps_the_version_in_which_the_crm_opted_somebody_out(crm: Crm) -> None:
+    lead = crm.lead(HasOptedOutOfEmail="true")
+    crm.extract()
+    crm.change("update", lead, Touchproof_Email_Consent__c="opted_out")  # our push of the night
+    crm.extract()
+    again = crm.extract()
+
+    versions = [(row["Id"], row["Touchproof_Email_Consent__c"]) for row in crm.leads()]
+    assert versions == [(lead, None), (lead, "opted_out")]
+    assert (again.batches, again.rows) == (0, 0)
 
 
 def test_the_content_doesnt_depend_on_the_order_of_the_answer(crm: Crm) -> None:
@@ -154,9 +166,9 @@ def test_the_content_doesnt_depend_on_the_order_of_the_answer(crm: Crm) -> None:
     crm.extract()
     names = [row["Id"] for row in crm.leads()]
     for lead in (second, first):  # what is written last is answered last
-        crm.change("update", lead, SystemModstamp="2026-06-28T13:00:00.000Z", LastName="Doe")
+        crm.change("update", lead, SystemModstamp="2026-06-28T13:00:00.000Z", LastName="Roe")
     crm.extract()
-    again = [row["Id"] for row in crm.leads()]
+    again = [row["Id"] for row in crm.leads() if row["LastName"] == "Roe"]
 
     assert names == again == sorted([first, second])
 
