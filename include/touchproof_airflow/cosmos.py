@@ -42,7 +42,13 @@ def transform_group() -> DbtTaskGroup:
     """
     from cosmos.airflow.task_group import DbtTaskGroup
     from cosmos.config import ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
-    from cosmos.constants import ExecutionMode, InvocationMode, LoadMode, TestBehavior
+    from cosmos.constants import (
+        ExecutionMode,
+        InvocationMode,
+        LoadMode,
+        SeedRenderingBehavior,
+        TestBehavior,
+    )
 
     from touchproof.transform import dbt_environment, dbt_vars
 
@@ -74,7 +80,10 @@ def transform_group() -> DbtTaskGroup:
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
-            test_behavior=TestBehavior.AFTER_EACH,
+            # Seeds and tests run in the producer's build; as tasks of their own they would more
+            # than double the processes that a night starts, and show nothing more.
+            test_behavior=TestBehavior.NONE,
+            seed_rendering_behavior=SeedRenderingBehavior.NONE,
             emit_datasets=False,
         ),
         operator_args={
@@ -83,7 +92,8 @@ def transform_group() -> DbtTaskGroup:
             "emit_datasets": False,
             "retries": 0,
             "poke_interval": 2,
-            "dbt_cmd_flags": ["--exclude-resource-type", "unit_test"],
+            # Cosmos adds models, seeds and snapshots; unit tests stay out.
+            "dbt_cmd_flags": ["--resource-type", "test"],
             "dbt_cmd_global_flags": ["--log-level-file", "none", "--no-send-anonymous-usage-stats"],
         },
     )
@@ -122,10 +132,24 @@ def require_build() -> None:
     state = states.get(run_id, {}).get(PRODUCER)
     if state != "success":
         raise AirflowFailException(
-            f"dbt build didn't succeed (its task is {state}). What was published before stays. "
-            "Read the log of the failed model, then start a new run of this DAG for the same "
-            "night; clearing tasks doesn't repeat a build."
+            f"dbt build didn't succeed (its task is {state}): {_failed_nodes(context)}. What was "
+            "published before stays. Read the log of the producer, mend the cause and start a new "
+            "run of this DAG for the same night; clearing tasks doesn't repeat a build."
         )
+
+
+def _failed_nodes(context: Any) -> str:
+    """Name what the build's recorded report says has failed."""
+    from touchproof.ledger.store import Ledger
+    from touchproof_airflow.connections import settings_for_task
+    from touchproof_airflow.nights import night_of_run
+
+    settings = settings_for_task()
+    night = night_of_run(dict(context), settings)
+    reports = [run.report for run in Ledger.of(settings).runs(night) if run.step == "build"]
+    failed = reports[-1].get("failed", []) if reports else []
+    shown = ", ".join(node.removeprefix("model.touchproof.") for node in failed[:5])
+    return shown or "it ended before its first model"
 
 
 def thin_out(event: Any) -> None:
