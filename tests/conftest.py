@@ -6,10 +6,13 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from touchproof.settings import Settings
+
+NIGHTS = tuple(f"tests/integration/test_{name}.py" for name in ("nights", "bad_day", "docs"))
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +32,15 @@ def settings(tmp_path: Path) -> Settings:
 def fixed_clock() -> Callable[[], datetime]:
     """Return a clock that always shows 2026-06-29 05:00 UTC."""
     return lambda: datetime(2026, 6, 29, 5, 0, tzinfo=UTC)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep each file on one worker, and all tests of the same nights: worlds cost minutes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWorld(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.split("::", 1)[0]
+            return "nights" if file in NIGHTS else file
+
+    return ByWorld(config, log)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from touchproof.sources.definition import SourceKind
 from touchproof.sources.registry import SOURCES as REGISTERED
 from touchproof_airflow.assets import LANDED, PUBLISHED, SOURCES
 from touchproof_airflow.order import assets_of, run_order
-
-pytestmark = pytest.mark.xdist_group("dags")
 
 
 def test_there_is_an_asset_for_each_extractable_source() -> None:

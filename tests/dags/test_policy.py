@@ -14,7 +14,6 @@ from touchproof_airflow import pools
 from touchproof_airflow.cosmos import PRODUCER
 from touchproof_airflow.settings_file import read_settings_file
 
-pytestmark = pytest.mark.xdist_group("dags")
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 FILES = sorted(DAGS.glob("*.py"))
 SECTIONS = ("Purpose", "Schedule", "Reads", "Writes", "On failure")

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page, expect
 from touchproof.settings import Settings
 from touchproof_airflow.ui import USER, AirflowServer
 
-pytestmark = pytest.mark.xdist_group("airflow")
 ROUTES = ("touchproof/", "touchproof/status.json", "touchproof/style.css")
 
 

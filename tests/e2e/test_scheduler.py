@@ -28,7 +28,7 @@ from touchproof_airflow.runner import RunRequest
 from touchproof_airflow.ui import USER, AirflowServer
 from touchproof_sandbox.salesforce import lifecycle
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("airflow"), pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 NIGHT_SECONDS = 900.0
 READ_PAUSE = 0.2  # as an eager dashboard; the night's own processes need the cores
 # One night's marts: revenue, what one model credits, and who lives in both.

@@ -13,7 +13,7 @@ from nights import World
 if TYPE_CHECKING:
     from conftest import Seen  # the fixture's type
 
-pytestmark = [pytest.mark.xdist_group("nights"), pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 

@@ -11,7 +11,7 @@ from nights import World
 if TYPE_CHECKING:
     from conftest import Seen  # the fixture's type
 
-pytestmark = [pytest.mark.xdist_group("nights"), pytest.mark.timeout(2400)]
+pytestmark = pytest.mark.timeout(2400)
 
 MODELS = (
     "first_touch",
