@@ -163,10 +163,14 @@ def test_a_late_file_joins_even_after_the_earlier_drops_were_cleared_away(drops:
 @pytest.mark.parametrize(
     ("name", "content", "rule"),
     [
-        ("events_20260301.json.gz", gzip.compress(b"[" + b" " * 999)[:-9], "truncated_gzip"),
+        (
+            "events_20260301.json.gz",
+            gzip.compress(b"[" + b" " * 999, mtime=0)[:-9],
+            "truncated_gzip",
+        ),
         ("events_20260301.json.gz", b"", "empty_file"),
-        ("events_20260301.json.gz", gzip.compress(b"[]"), "no_data_rows"),
-        ("events_20260301.json.gz", gzip.compress(b"[{]"), "damaged_json"),
+        ("events_20260301.json.gz", gzip.compress(b"[]", mtime=0), "no_data_rows"),
+        ("events_20260301.json.gz", gzip.compress(b"[{]", mtime=0), "damaged_json"),
         ("events_2026031.json.gz", gzip.compress(b"[]"), "unknown_file_name"),
         ("events_20261301.json.gz", gzip.compress(b"[]"), "unknown_file_name"),
     ],
