@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from touchproof.night_report import MODELS, BankSkips, ChannelLine, NightReport
-from touchproof.status import StatusReport
+from touchproof.status import SourceStatus, StatusReport
 
 SHOWN_REFUSALS = 5
 SHOWN_QUARANTINE = 8
@@ -60,9 +60,7 @@ def print_status(status: StatusReport, console: Console) -> None:
             _count(source.files_quarantined),
         )
     show_table(console, "Sources", table)
-    for source in status.sources:
-        if source.error:
-            console.print(f"[red]{source.source}[/red]: {escape(source.error)}")
+    _stale(status, console)
     _gates(status, console)
     _quarantine(status, console)
     _pushes(status, console)
@@ -101,11 +99,24 @@ def _rows(report: NightReport, console: Console) -> None:
     ]
     table.add_row("all", "", *_counts(*everything), style="bold")
     show_table(console, "Rows", table)
-    stale = report.status.stale_sources
-    if stale:
+    _stale(report.status, console)
+
+
+def _stale(status: StatusReport, console: Console) -> None:
+    """Say which sources are stale and why, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for source in status.sources:
+        if source.status == "stale":
+            reasons.setdefault(_reason(source), []).append(source.source)
+    for reason, sources in reasons.items():
         console.print(
-            f"[yellow]Stale: {', '.join(stale)}. The night went on with what had landed.[/yellow]"
+            f"  [yellow]{', '.join(sources)}[/yellow]: {escape(reason)}"
+            " The night went on with what had landed before."
         )
+
+
+def _reason(source: SourceStatus) -> str:
+    return (source.error or "The extract failed.").replace(f" (source {source.source})", "")
 
 
 def _gates(status: StatusReport, console: Console) -> None:
@@ -209,8 +220,8 @@ def _push(report: NightReport, console: Console) -> None:
         )
     for row in report.refused_rows[:SHOWN_REFUSALS]:
         console.print(
-            f"  [red]refused[/red] {row['object']} {row['record']}: {row['code']}"
-            f" – {escape(str(row['reason']))} ({row['owner']})"
+            f"  [red]refused[/red] {row['object']} {row['record']}: {row['code']}, for"
+            f" {row['owner']}\n    {escape(str(row['reason']))}"
         )
     if len(report.refused_rows) > SHOWN_REFUSALS:
         console.print("  all refused records: touchproof push dead-letters")

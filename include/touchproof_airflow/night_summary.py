@@ -18,7 +18,6 @@ from touchproof_airflow.pretend import experiment_file
 
 def print_summary(settings: Settings, plan: NightPlan, state: RunState, console: Console) -> None:
     """Print the summary of the run that has just ended."""
-    console.print()
     report = collect_night(settings, plan.build_night)
     print_night(report, console)
     data = experiment_file(settings)

@@ -57,6 +57,7 @@ def run(settings: Settings, request: RunRequest) -> int:
         os.environ[environment.ONE_PROCESS] = "1"
         # The pretend org's first plan is known; a real one's waits to be confirmed.
         os.environ["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
+        began = process_seconds()
         with chatter_to(log) as console:
             progress = Progress(console)
             plan, state = _begin(settings, request, progress)
@@ -64,6 +65,7 @@ def run(settings: Settings, request: RunRequest) -> int:
             state = _run_dags(settings, plan, state, progress)
             state = _finish(settings, state)
             _summarise(settings, plan, state, console)
+            console.print(_closing(state, process_seconds() - began))
             if state.finished_at is None:
                 console.print(f"[dim]The whole log of this run: {log}[/dim]")
     return 0 if state.finished_at else 1
@@ -106,7 +108,7 @@ def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Pr
     for dag_id in run_order(known.values()):
         missing = known[dag_id].waits_for - emitted
         with progress.phase(dag_id) as phase:
-            began = task_clock_seconds()
+            began = process_seconds()
             if missing:
                 outcome = DagOutcome(dag_id, "not started", (), frozenset())
                 phase.fail("waits for what a failed DAG didn't deliver")
@@ -117,7 +119,7 @@ def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Pr
                 if not outcome.succeeded:
                     phase.fail("failed: " + ", ".join(outcome.failed_tasks[:3]))
         emitted |= outcome.emitted
-        state = state.with_dag(dag_id, outcome.state, task_clock_seconds() - began)
+        state = state.with_dag(dag_id, outcome.state, process_seconds() - began)
         planning.write_state(settings.paths.runs, state)
     return state
 
@@ -170,11 +172,20 @@ def _pretend_now(plan: NightPlan, states: list[RunState]) -> datetime:
     return max([due, *before])
 
 
-def task_clock_seconds() -> float:
+def process_seconds() -> float:
     """Return seconds on a clock that only measures durations."""
     import time as time_of_process
 
     return time_of_process.monotonic()
+
+
+def _closing(state: RunState, seconds: float) -> str:
+    took = f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    if state.finished_at is None:
+        return f"[red]Night {state.night} isn't finished[/red] after {took}."
+    red = [dag for dag, how, _ in state.dags if how != "success"]
+    but = f"; red: {', '.join(red)}" if red else ""
+    return f"[bold]Night {state.night} finished[/bold] in {took}{but}."
 
 
 @contextmanager
