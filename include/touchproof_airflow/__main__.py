@@ -25,6 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
             from touchproof_airflow.ui import serve
 
             return serve(settings, port=options.port)
+        if options.command == "guard":
+            from touchproof_airflow.ui import guard
+
+            return guard()
         if options.command == "prepare":
             from touchproof_airflow.ui import prepare
 
@@ -63,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--customers", type=_positive, help="people in a new pretend world")
     run.add_argument("--days", type=_positive, help="days of a new pretend world")
     run.add_argument("--seed", type=int, help="seed of a new pretend world")
+    commands.add_parser("guard", help="run Airflow until stdin ends (started by ui)")
     commands.add_parser("prepare", help="make Airflow's database and pools ready")
     ui = commands.add_parser("ui", help="open Airflow on the same data")
     ui.add_argument("--port", type=_positive, default=None, help="default: a free one")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -77,9 +78,9 @@ class AirflowServer:
             if prepared.returncode:
                 raise _not_up(self.log)
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "airflow", "standalone"],
+                [sys.executable, "-m", "touchproof_airflow", "guard"],
                 env=variables,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end tells the guard that we are gone, however we went
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -98,15 +99,13 @@ class AirflowServer:
         """End Airflow and every process that it started."""
         if self._child is None:
             return
-        group = self._child.pid  # it leads its own session
-        for sign, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
-            with suppress(ProcessLookupError):
-                os.killpg(group, sign)
-            deadline = time.monotonic() + seconds
-            while time.monotonic() < deadline and _group_lives(group):
-                self._child.poll()
-                time.sleep(0.1)
-        self._child.wait()
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        try:
+            self._child.wait(timeout=2 * _STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
         self._child = None
 
     def _await_health(self) -> None:
@@ -139,6 +138,36 @@ def serve(settings: Settings, port: int | None = None) -> int:
     finally:
         print("Stopping Airflow …", flush=True)  # noqa: T201
         server.stop()
+
+
+def guard() -> int:
+    """Run `airflow standalone` until it ends or stdin does, then end all that it started.
+
+    It is a process of its own, so that a killed `make ui` leaves no Airflow behind.
+    """
+    airflow = subprocess.Popen(
+        [sys.executable, "-m", "airflow", "standalone"],
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    while airflow.poll() is None:
+        readable, _, _ = select.select([sys.stdin.fileno()], [], [], 1.0)
+        if readable and not os.read(sys.stdin.fileno(), 1):
+            break
+    _end_group(airflow)
+    return airflow.returncode or 0
+
+
+def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    """End a process that leads its own group, and everything in that group."""
+    for sign, seconds in ((signal.SIGTERM, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
+        with suppress(ProcessLookupError):
+            os.killpg(leader.pid, sign)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and _group_lives(leader.pid):
+            leader.poll()
+            time.sleep(0.1)
+    leader.wait()
 
 
 def free_port() -> int:

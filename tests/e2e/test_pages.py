@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,3 +90,34 @@ def test_the_data_is_the_status_command_s(browser: Browser, airflow: AirflowServ
     content = page.request.get(f"{airflow.url}touchproof/status.json").json()
     assert content["published"]["night"] == "2026-06-28"
     assert {one["source"]: one["status"] for one in content["sources"]}["media"] == "stale"
+
+
+def test_a_killed_ui_leaves_no_airflow_behind(tmp_path: Path) -> None:
+    """`kill -9` of the process that started it; the guard ends what is left."""
+    environment = os.environ | {"TOUCHPROOF_DATA_DIR": str(tmp_path), "TOUCHPROOF_WORLD": "killed"}
+    ui = subprocess.Popen(
+        [sys.executable, "-m", "touchproof_airflow", "ui"], env=environment, stdout=subprocess.PIPE
+    )
+    assert ui.stdout is not None
+    for line in ui.stdout:
+        if b"password" in line:
+            break
+    home = str(tmp_path / "killed" / "airflow")
+    assert processes_of(home)
+    ui.kill()
+    ui.wait()
+    ui.stdout.close()
+    deadline = time.monotonic() + 60
+    while processes_of(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(home) == []
+
+
+def processes_of(home: str) -> list[int]:
+    """Return the processes that run with this Airflow home."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"AIRFLOW_HOME={home}\0".encode() in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
