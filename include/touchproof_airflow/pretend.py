@@ -145,7 +145,8 @@ def ensure_days(settings: Settings, world: PretendWorld, plan: NightPlan) -> Non
 def ensure_salesforce(settings: Settings, plan: NightPlan) -> str:
     """Find or start the loopback Salesforce and bring its CRM up to the night; return a note.
 
-    CRM users' changes of each day are applied once: the server remembers the day's name.
+    CRM users' changes of each day are applied once: the server remembers the day's name. They
+    come before the clock moves to the morning after, so that a late day's changes are made late.
     """
     from touchproof_sandbox.salesforce.control import Control
     from touchproof_sandbox.salesforce.lifecycle import ensure
@@ -162,8 +163,8 @@ def ensure_salesforce(settings: Settings, plan: NightPlan) -> str:
     for path in sorted((folder / "changes").glob("????-??-??.json")):
         day = date.fromisoformat(path.stem)
         if day <= plan.night:
-            _advance(control, day)
             changes += len(control.apply(json.loads(path.read_bytes()), key=path.stem))
+            _advance(control, day)
     _advance(control, plan.build_night)
     records = f"{sum(counts.values()):,} records loaded, " if counts else ""
     return f"{records}{changes:,} changes applied, {info.url}"

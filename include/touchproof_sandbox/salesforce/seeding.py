@@ -117,7 +117,8 @@ def apply_changes(
         storage: The org's state.
         changes: Each `{op, object, record}`; op is create (insert), update, upsert, delete or
             undelete. A record may set read-only fields (that is how a lead is converted), its
-            Id and its SystemModstamp, which is the clock's otherwise.
+            Id and its SystemModstamp, which is the clock's otherwise; one before the clock
+            becomes the clock's, because no org shows a change later as made earlier.
         key: Name of this set of changes; a set that was applied isn't applied again.
 
     Returns:
@@ -149,7 +150,7 @@ def _apply_one(storage: Storage, number: int, change: Mapping[str, Any]) -> str:
     if unknown:
         raise ApiError(400, "INVALID_FIELD", f"change {number}: no field {', '.join(unknown)}")
     at = row.pop("SystemModstamp", None)
-    stamp = None if at is None else format_moment(datetime.fromisoformat(at))
+    stamp = None if at is None else format_moment(max(storage.now, datetime.fromisoformat(at)))
     writer = Writer(storage, sobject.name, privileged=True)
     outcome = writer.apply(
         operation, [row], str(change.get("external_id_field", "Id")), stamp=stamp

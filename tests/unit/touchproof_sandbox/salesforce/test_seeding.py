@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -92,6 +93,17 @@ def test_a_change_with_an_old_stamp_never_takes_a_record_back_in_time(api, contr
     after = api.record("Lead", lead)
     assert after["FirstName"] == "Ann"
     assert after["SystemModstamp"] > before
+
+
+def test_a_change_that_is_made_late_is_stamped_late(api, control: Control) -> None:
+    record = {"Id": LEAD, "LastName": "Doe", "Company": "A"}
+    stamp = (control.clock() - timedelta(days=2)).isoformat()
+    change = {"op": "create", "object": "Lead", "record": record | {"SystemModstamp": stamp}}
+
+    control.apply([change])
+
+    seen = datetime.fromisoformat(api.record("Lead", LEAD)["SystemModstamp"])
+    assert seen >= control.clock()
 
 
 def test_a_change_that_cannot_be_applied_leaves_none_of_its_set(api, control: Control) -> None:
