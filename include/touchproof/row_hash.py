@@ -20,6 +20,9 @@ import pyarrow as pa
 
 from touchproof.errors import BadInputError
 
+LOAD_COLUMNS = frozenset({"landed_at"})
+"""Columns that tell when a row reached us, not what it says: they differ between equal worlds."""
+
 _BATCH_ROWS = 100_000
 
 
@@ -69,13 +72,26 @@ def row_text(columns: tuple[tuple[str, str], ...]) -> str:
     return "concat(" + ", ".join(parts) + ")"
 
 
-def hash_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> TableHash:
+def hash_table(
+    connection: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    without: frozenset[str] = frozenset(),
+) -> TableHash:
     """Hash one table.
+
+    Args:
+        connection: Open on the file.
+        schema: The table's schema.
+        table: Its name.
+        without: Columns to leave out, such as LOAD_COLUMNS.
 
     Raises:
         BadInputError: If there is no such table.
     """
-    columns = columns_of(connection, schema, table)
+    columns = tuple(
+        column for column in columns_of(connection, schema, table) if column[0] not in without
+    )
     if not columns:
         raise BadInputError(
             "There is no such table to hash", where=f"{schema}.{table}", todo="Build it first."
@@ -92,9 +108,14 @@ def hash_table(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -
     return TableHash(table, rows, digest.hexdigest())
 
 
-def row_hashes(connection: duckdb.DuckDBPyConnection, schema: str) -> dict[str, TableHash]:
-    """Hash every table of a schema, by table name."""
-    return {table: hash_table(connection, schema, table) for table in tables_of(connection, schema)}
+def row_hashes(
+    connection: duckdb.DuckDBPyConnection, schema: str, without: frozenset[str] = frozenset()
+) -> dict[str, TableHash]:
+    """Hash every table of a schema, by table name, `without` some columns."""
+    return {
+        table: hash_table(connection, schema, table, without)
+        for table in tables_of(connection, schema)
+    }
 
 
 def _joined(texts: pa.StringArray) -> bytes:

@@ -98,14 +98,17 @@ class World:
         content: dict[str, Any] = json.loads(self.touchproof("status", "--json"))
         return content
 
-    def mart_hashes(self) -> dict[str, str]:
-        """Return the row hash of each published mart."""
+    def mart_hashes(self, without: frozenset[str] = frozenset()) -> dict[str, str]:
+        """Return the row hash of each published mart, `without` some columns."""
         from touchproof.row_hash import row_hashes
         from touchproof.warehouse import connect_published
 
         connection = connect_published(self.settings.paths.published)
         try:
-            return dict(row_hashes(connection, "marts"))
+            return {
+                table: found.row_hash
+                for table, found in row_hashes(connection, "marts", without).items()
+            }
         finally:
             connection.close()
 

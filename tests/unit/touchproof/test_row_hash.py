@@ -64,3 +64,14 @@ def test_every_table_of_a_schema_is_hashed_and_no_other() -> None:
 def test_a_missing_table_is_named() -> None:
     with connect_memory() as connection, pytest.raises(BadInputError, match="no such table"):
         hash_table(connection, "marts", "nothing")
+
+
+def test_a_column_can_be_left_out_of_the_hash() -> None:
+    with connect_memory() as connection:
+        before = hashed(connection, [("a", "1")])
+        connection.execute("update pairs set two = '2'")
+        assert hash_table(connection, "main", "pairs") != before
+        connection.execute("create table firsts as select one from pairs")
+        wanted = hash_table(connection, "main", "firsts").row_hash
+        found = hash_table(connection, "main", "pairs", frozenset({"two"}))
+        assert found.row_hash == wanted
