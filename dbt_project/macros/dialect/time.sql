@@ -26,3 +26,24 @@
 {% macro seconds_between(earlier, later) -%}
     date_diff('second', {{ earlier }}, {{ later }})
 {%- endmacro %}
+
+
+{#-
+The UTC timestamp at which a wall clock in a time zone (an IANA name) showed a time; null if the
+name is unknown.
+
+A time that the clock showed twice (the hour after DST ends) is its second showing, in standard
+time; a time that it skipped (the hour in which DST begins) is as much after the skip as it says.
+-#}
+{% macro utc_of_wall_clock(local_time, time_zone) -%}
+    timezone(
+        'UTC',
+        timezone(
+            case
+                when {{ time_zone }} in (select zones.name from pg_timezone_names() as zones)
+                    then {{ time_zone }}
+            end,
+            {{ local_time }}
+        )
+    )
+{%- endmacro %}

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +24,8 @@ _ISO = (
     r"^\d{4}-\d{2}-\d{2}"
     r"([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 )
+_LOCAL = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?$"
+_FIRST_OF_MONTH = r"^\d{4}-\d{2}-01$"
 _NUMBER = r"^-?\d{1,15}(\.\d{1,6})?$"
 _WHOLE = r"^\d{1,15}$"
 Series = Any  # pandas is imported only inside functions: it is heavy
@@ -69,8 +71,8 @@ def build_frame(parts: Sequence[JudgedPart], rules: Sequence[Rule]) -> Any:
     """Return a pandas frame with one column a rule, named as the rule, rows in landed order.
 
     What each column holds follows from the rule's check: the text or None (REQUIRED, ONE_OF,
-    EMAIL), seconds or a number or NaN (NOT_FUTURE, NOT_NEGATIVE, NOT_POSITIVE), or whether the
-    value is as asked (the others).
+    EMAIL), seconds or a number or NaN (NOT_FUTURE, NOT_NEGATIVE, NOT_POSITIVE, POSITIVE), or
+    whether the value is as asked (the others).
     """
     import pandas as pd
 
@@ -127,6 +129,16 @@ def _is_whole(values: Series, rule: Rule) -> Series:
     return values.isna() | _matches(values, _WHOLE)
 
 
+def _is_first_of_month(values: Series, rule: Rule) -> Series:
+    return values.isna() | _matches(values, _FIRST_OF_MONTH)
+
+
+def _is_time_zone(values: Series, rule: Rule) -> Series:
+    """Tell which values name a zone by area and place; an abbreviation like EST has no DST."""
+    zones = {name for name in available_timezones() if "/" in name}
+    return values.isna() | values.str.strip().isin(zones)
+
+
 def _number(values: Series, rule: Rule) -> Series:
     import pandas as pd
 
@@ -147,7 +159,8 @@ def _seconds(values: Series, rule: Rule) -> Series:
         known = values.where(_matches(values, r"^\d{8}$"), None)
         moments = pd.to_datetime(known, format="%Y%m%d", errors="coerce", utc=True)
     else:
-        known = values.where(_matches(values, _ISO), None)
+        pattern = _LOCAL if rule.form is TimeForm.LOCAL else _ISO
+        known = values.where(_matches(values, pattern), None)
         moments = pd.to_datetime(known, format="ISO8601", errors="coerce", utc=True)
     epoch = pd.Timestamp(0, tz="UTC")
     return (moments - epoch).dt.total_seconds()
@@ -161,8 +174,11 @@ _CONVERTERS: dict[Check, Callable[[Series, Rule], Series]] = {
     Check.EMAIL: _trimmed,
     Check.TIME: _is_time,
     Check.NOT_FUTURE: _seconds,
+    Check.FIRST_OF_MONTH: _is_first_of_month,
+    Check.TIME_ZONE: _is_time_zone,
     Check.NUMBER: _is_number,
     Check.WHOLE_NUMBER: _is_whole,
     Check.NOT_NEGATIVE: _number,
     Check.NOT_POSITIVE: _number,
+    Check.POSITIVE: _number,
 }

@@ -4,9 +4,9 @@ Belongs here: the declared rules and nothing that runs. Doesn't belong here: pre
 (frames.py), Great Expectations (validation.py), what happens to faulty rows (gate.py).
 
 A rule looks at the landed text. Except for REQUIRED, an empty value passes: optional columns are
-only judged where there is something. Sources that deliver at least once (GA4, e-mail) may repeat
-a key; staging makes them unique. Elsewhere a key that stands twice in one file is a fault, and the
-repeat is refused.
+only judged where there is something. Sources that deliver at least once (GA4, e-mail, spot logs)
+may repeat a key; staging makes them unique. Elsewhere a key that stands twice in one file is a
+fault, and the repeat is refused.
 """
 
 from __future__ import annotations
@@ -24,19 +24,23 @@ class Check(StrEnum):
     REQUIRED = "required"
     TIME = "time"
     NOT_FUTURE = "not_future"
+    FIRST_OF_MONTH = "first_of_month"
+    TIME_ZONE = "time_zone"
     NUMBER = "number"
     WHOLE_NUMBER = "whole_number"
     NOT_NEGATIVE = "not_negative"
     NOT_POSITIVE = "not_positive"
+    POSITIVE = "positive"
     ONE_OF = "one_of"
     EMAIL = "email"
     NOT_REPEATED = "not_repeated"
 
 
 class TimeForm(StrEnum):
-    """How a column writes a moment or a date."""
+    """How a column writes a moment or a date; LOCAL is a wall clock's time without a zone."""
 
     ISO = "iso"
+    LOCAL = "local"
     COMPACT_DATE = "compact_date"
     UNIX_SECONDS = "unix_seconds"
     UNIX_MICROSECONDS = "unix_microseconds"
@@ -78,10 +82,13 @@ WHAT_TO_DO = {
     Check.REQUIRED: "Ask the sender to fill the column; release the rows if they may do without.",
     Check.TIME: "Ask the sender to write the column as agreed.",
     Check.NOT_FUTURE: "Check the sender's clock or the date; release the rows if they are right.",
+    Check.FIRST_OF_MONTH: "Ask the sender which month is meant; a month is its first day.",
+    Check.TIME_ZONE: "Ask the sender for the IANA name of the zone, like America/New_York.",
     Check.NUMBER: "Ask the sender to write the column as a plain number.",
     Check.WHOLE_NUMBER: "Ask the sender to write the column as a whole number, not below zero.",
     Check.NOT_NEGATIVE: "Ask the sender whether it is a correction and how it should be booked.",
     Check.NOT_POSITIVE: "Ask the sender whether the sign is right.",
+    Check.POSITIVE: "Ask the sender for the number; nothing can be spread over none.",
     Check.ONE_OF: "Ask the sender what the value means, or add it to the suite.",
     Check.EMAIL: "Ask the sender to correct the address.",
     Check.NOT_REPEATED: "Ask the sender which of the rows with this key counts.",
@@ -102,6 +109,7 @@ EMAIL_EVENTS = (
     "group_unsubscribe",
     "group_resubscribe",
 )
+COUNTRIES = ("US", "CA")
 
 
 def _required(*columns: str) -> tuple[Rule, ...]:
@@ -114,6 +122,14 @@ def _moment(column: str, form: TimeForm = TimeForm.ISO) -> tuple[Rule, ...]:
 
 def _one_of(column: str, values: tuple[str, ...]) -> Rule:
     return Rule(Check.ONE_OF, column, values=values)
+
+
+def _price(column: str) -> tuple[Rule, ...]:
+    return (Rule(Check.NUMBER, column), Rule(Check.NOT_NEGATIVE, column))
+
+
+def _count(column: str) -> tuple[Rule, ...]:
+    return (Rule(Check.WHOLE_NUMBER, column), Rule(Check.POSITIVE, column))
 
 
 def _unique(*key: str) -> Rule:
@@ -136,10 +152,54 @@ _MEDIA_SPEND = (
     *_moment("date"),
     Rule(Check.WHOLE_NUMBER, "impressions"),
     Rule(Check.WHOLE_NUMBER, "clicks"),
-    Rule(Check.NUMBER, "cost"),
-    Rule(Check.NOT_NEGATIVE, "cost"),
+    *_price("cost"),
     _one_of("currency", CURRENCIES),
     _unique("date", "platform", "campaign_code", "ad_group"),
+)
+# Agencies log a spot again when they learn more of it, so its key may stand twice.
+_MEDIA_SPOTS = (
+    *_required("spot_id", "station", "country", "campaign_code", "aired_local", "time_zone"),
+    *_required("length_seconds", "cost", "currency"),
+    _one_of("country", COUNTRIES),
+    *_moment("aired_local", TimeForm.LOCAL),
+    Rule(Check.TIME_ZONE, "time_zone"),
+    *_count("length_seconds"),
+    *_price("cost"),
+    _one_of("currency", CURRENCIES),
+)
+_MEDIA_PROGRAM_COSTS = (
+    *_required("program_cost_id", "campaign_code", "period_month", "cost", "currency"),
+    *_moment("period_month"),
+    Rule(Check.FIRST_OF_MONTH, "period_month"),
+    Rule(Check.WHOLE_NUMBER, "cost"),
+    _one_of("currency", CURRENCIES),
+    _unique("program_cost_id"),
+)
+_MEDIA_LIST_PURCHASES = (
+    *_required("list_purchase_id", "list_id", "campaign_code", "purchased_on"),
+    *_required("planned_sends", "price", "currency"),
+    *_moment("purchased_on"),
+    Rule(Check.WHOLE_NUMBER, "address_count"),
+    *_count("planned_sends"),
+    *_price("price"),
+    _one_of("currency", CURRENCIES),
+    _unique("list_purchase_id"),
+)
+_MEDIA_PLATFORM_CLAIMS = (
+    *_required("date", "platform", "campaign_code", "claimed_conversions", "currency"),
+    *_required("window_days"),
+    *_moment("date"),
+    *_price("claimed_conversions"),
+    *_price("claimed_value"),
+    _one_of("currency", CURRENCIES),
+    Rule(Check.WHOLE_NUMBER, "window_days"),
+    _unique("date", "platform", "campaign_code", "window_days"),
+)
+_MEDIA_APP_INSTALLS = (
+    *_required("date", "platform", "campaign_code", "installs"),
+    *_moment("date"),
+    Rule(Check.WHOLE_NUMBER, "installs"),
+    _unique("date", "platform", "campaign_code"),
 )
 _APP_REGISTRATIONS = (
     *_required("registration_id", "app_user_id", "registered_at"),
@@ -197,6 +257,11 @@ _OF_ENTITY: dict[tuple[str, str], tuple[Rule, ...]] = {
     ("ga4", "events"): _GA4_EVENTS,
     ("email", "events"): _EMAIL_EVENTS,
     ("media", "spend"): _MEDIA_SPEND,
+    ("media", "spots"): _MEDIA_SPOTS,
+    ("media", "program_costs"): _MEDIA_PROGRAM_COSTS,
+    ("media", "list_purchases"): _MEDIA_LIST_PURCHASES,
+    ("media", "platform_claims"): _MEDIA_PLATFORM_CLAIMS,
+    ("media", "app_installs"): _MEDIA_APP_INSTALLS,
     ("app", "registrations"): _APP_REGISTRATIONS,
     ("app", "products"): _APP_PRODUCTS,
     ("app", "consents"): _APP_CONSENTS,

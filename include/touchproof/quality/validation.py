@@ -91,6 +91,8 @@ def _expectation(rule: Rule, limit: float) -> Any:
             )
         case Check.NOT_NEGATIVE:
             return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0)
+        case Check.POSITIVE:
+            return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, strict_min=True)
         case Check.NOT_POSITIVE:
             return gxe.ExpectColumnValuesToBeBetween(column=column, max_value=0)
         case _:
