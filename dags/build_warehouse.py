@@ -4,7 +4,7 @@ Purpose: check what landed, load it, build every dbt model, and publish marts an
 
 Schedule: when every source has announced its night, fresh or stale.
 
-Reads: landing/ and its verdicts, the ledger (persons, claims, suppressions).
+Reads: landing/ and its verdicts, the ledger (persons, claims, suppressions, model fits).
 
 Writes: gate/, quarantine/, warehouse/touchproof.duckdb, handoff/<night>/, published/, the ledger's
 `published_nights` and runs, ledger/backups/.
@@ -38,7 +38,7 @@ def gate() -> dict[str, Any]:
 
 @task(task_id="land_ledger")
 def land_ledger() -> dict[str, Any]:
-    """Land the ledger's persons, claims and suppressions as a source of this build."""
+    """Land the ledger's persons, claims, suppressions and fits as a source of this build."""
     from touchproof.ledger.snapshot import land_ledger as land
 
     return run_recorded(

@@ -9,7 +9,8 @@ Steps, each durable before the next begins:
 1. checks on the built marts; a failure changes nothing;
 2. the handoff as a new version beside the old ones, then the night's link;
 3. the marts as a new file beside the published one, then a rename over it;
-4. the ledger's row `published_nights` with all hashes and the night's new person ids: the commit.
+4. the ledger's row `published_nights` with all hashes, the night's new person ids and the first
+   fits that its build made: the commit.
 
 A published file never goes back in time: an older night that is repeated gets its handoff and its
 commit row, the published file stays with the newest night.
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ from touchproof.durable import fsync, rename, sha256_of
 from touchproof.errors import BadInputError, GateFailedError
 from touchproof.handoff import show_handoff, sweep, write_handoff
 from touchproof.landing import Landing
-from touchproof.ledger.records import PublishedNight
+from touchproof.ledger.records import ModelFit, PublishedNight
 from touchproof.ledger.store import Ledger
 from touchproof.publish_checks import MARTS_SCHEMA, Check, check_marts
 from touchproof.row_hash import TableHash, columns_of, quote, row_hashes, tables_of
@@ -44,7 +45,8 @@ _LOG = logging.getLogger(__name__)
 _ATTACHED = "to_publish"
 _PERSON_IDS = ("intermediate", "int_person_ids_assigned")
 _MERGES = ("intermediate", "int_person_id_merges")
-_LEDGER_ENTITIES = ("person_ids", "claims", "suppressions")
+_FITS = ("intermediate", "int_model_fits_applied")
+_LEDGER_ENTITIES = ("person_ids", "claims", "suppressions", "model_fits")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class PublishReport:
     marts: tuple[TableHash, ...]
     handoff_rows: int
     new_person_ids: int
+    new_model_fits: int
     checks: tuple[Check, ...]
 
 
@@ -111,6 +114,7 @@ def _publish(
     checks = check_marts(connection)
     _require_passed(checks, night)
     persons, changes = new_person_ids(connection), person_id_changes(connection)
+    fits = new_model_fits(connection)
     ledger = Ledger.of(settings)
     root = settings.paths.handoff(night).parent
     step("checks passed")
@@ -143,6 +147,7 @@ def _publish(
         ledger_batch=ledger_batch(settings, night),
         new_person_ids=persons,
         person_id_changes=changes,
+        new_model_fits=fits,
     )
     step("after commit")
     sweep(root, night, handoff.version)
@@ -155,6 +160,7 @@ def _publish(
         marts=marts,
         handoff_rows=sum(file.rows for file in handoff.files),
         new_person_ids=persons.num_rows,
+        new_model_fits=len(fits),
         checks=checks,
     )
 
@@ -168,6 +174,15 @@ def person_id_changes(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, 
     """Return (old, new) of the persons whose id another one took over, sorted."""
     merges = _of_the_build(connection, _MERGES, "from_person_id, person_id", "")
     return list(zip(*(column.to_pylist() for column in merges.columns), strict=True))
+
+
+def new_model_fits(connection: duckdb.DuckDBPyConnection) -> list[ModelFit]:
+    """Return the fits that the build made because the ledger had none of their model, sorted."""
+    if not columns_of(connection, *_FITS):
+        return []
+    columns = ", ".join(field.name for field in fields(ModelFit))
+    made = _of_the_build(connection, _FITS, columns, "where is_new")
+    return [ModelFit(**row) for row in made.to_pylist()]
 
 
 def _of_the_build(

@@ -59,6 +59,56 @@ class RunRecord:
     recorded_at: datetime
 
 
+@dataclass(frozen=True)
+class ModelFit:
+    """Describe one fit of a data-driven model; the same inputs give the same fit.
+
+    Args:
+        model_fit_id: From `attribution.fits.model_fit_id`: a hash of all that follows.
+        attribution_model: `markov` or `shapley`.
+        training_start_date: First business date of the journeys that it was trained on.
+        training_end_date: Last one.
+        data_sha256: Of those journeys.
+        parameters_json: What the training found, canonical JSON.
+        credits_from_date: The first business date whose conversions it credits.
+    """
+
+    model_fit_id: str
+    attribution_model: str
+    training_start_date: date
+    training_end_date: date
+    data_sha256: str
+    parameters_json: str
+    credits_from_date: date
+
+
+@dataclass(frozen=True)
+class RecordedFit:
+    """Add to a fit what the ledger knows of it: `origin` is night, month or command."""
+
+    fit: ModelFit
+    night: date
+    origin: str
+    fitted_at: datetime
+
+
+@dataclass(frozen=True)
+class Restatement:
+    """Say that a fit credits conversions again that another one had credited.
+
+    Args:
+        from_date: First business date concerned.
+        to_date: Last one: the last published night.
+        actor: Who decided it, e.g. `os:ann`.
+        reason: Why, for the auditor.
+    """
+
+    from_date: date
+    to_date: date
+    actor: str
+    reason: str
+
+
 def canonical_json(value: object) -> str:
     """Return one text for one value: sorted keys, no spaces, Unicode as it is."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -264,7 +264,10 @@ model_fits = Table(
     Column("data_sha256", Text, nullable=False),
     Column("parameters_json", Text, nullable=False),
     Column("credits_from_date", Date, nullable=False),
+    Column("night", Date, nullable=False),  # whose journeys it was trained on
+    Column("origin", Text, nullable=False),  # night, month, command
     Column("fitted_at", UtcDateTime, nullable=False),
+    Index("ix_model_fits_attribution_model", "attribution_model"),
 )
 
 restatements = Table(

@@ -1,8 +1,8 @@
 """The ledger as a source of the build: what it held before the night, landed as batches.
 
-Belongs here: taking the snapshot of persons, claims and suppressions. Doesn't belong here: their
-columns (sources/ledger.py), loading them (load.py), the rest of the ledger, which the warehouse
-never sees.
+Belongs here: taking the snapshot of persons, claims, suppressions and model fits. Doesn't belong
+here: their columns (sources/ledger.py), loading them (load.py), the rest of the ledger, which the
+warehouse never sees.
 
 A night that is committed, or that lies before a committed one, is never snapshot again: its batch
 is used again, so that a repeated night is built from the same state and gives the same marts.

@@ -2,7 +2,7 @@
 
 Belongs here: opening one world's ledger, its transactions, and the state of nights, runs, persons
 and acknowledged values. Doesn't belong here: the outbox and its jobs (salesforce/outbox.py), the
-claims' life (claims.py), packs (evidence/), landing its state (snapshot.py).
+claims' life (claims.py), fits (model_fits.py), packs (evidence/), landing its state (snapshot.py).
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from touchproof.ledger.engine import (
     require_owner,
     write_transaction,
 )
+from touchproof.ledger.model_fits import commit_fits
 from touchproof.ledger.records import (
     AcknowledgedRow,
+    ModelFit,
     PublishedNight,
     RunRecord,
     canonical_json,
@@ -128,6 +130,7 @@ class Ledger:
         ledger_batch: Mapping[str, str],
         new_person_ids: pa.Table | Iterable[tuple[str, str]] = (),
         person_id_changes: Iterable[tuple[str, str]] = (),
+        new_model_fits: Iterable[ModelFit] = (),
     ) -> None:
         """Write the row that makes a night published, with all that moves with it.
 
@@ -143,6 +146,7 @@ class Ledger:
             ledger_batch: Content sha256 by entity of the landed ledger batches (see snapshot.py).
             new_person_ids: Table or rows of (identifier_hmac, person_id).
             person_id_changes: Rows of (old_person_id, new_person_id).
+            new_model_fits: The first fits of data-driven models, made by this night's build.
         """
         values = {
             "published_at": published_at,
@@ -163,6 +167,7 @@ class Ledger:
             upsert(connection, schema.published_nights, [{"night": night, **values}])
             insert_missing(connection, schema.person_ids, persons)
             insert_missing(connection, schema.person_id_history, changes)
+            commit_fits(connection, night, new_model_fits, published_at)
 
     def published_nights(self) -> list[PublishedNight]:
         """Return the committed nights, oldest first."""

@@ -70,7 +70,25 @@ SUPPRESSIONS = EntityDefinition(
     key=("identifier_hmac", "channel"),
     is_snapshot=True,
 )
+MODEL_FITS = EntityDefinition(
+    "ledger",
+    "model_fits",
+    typed_schema(
+        {
+            "model_fit_id": pa.string(),
+            "attribution_model": pa.string(),
+            "training_start_date": pa.date32(),
+            "training_end_date": pa.date32(),
+            "data_sha256": pa.string(),
+            "parameters_json": pa.string(),
+            "credits_from_date": pa.date32(),
+            "fitted_at": _MOMENT,
+        }
+    ),
+    key=("model_fit_id",),
+    is_snapshot=True,
+)
 
 SOURCE = SourceDefinition(
-    "ledger", SourceKind.LEDGER, (PERSON_IDS, CLAIMS, SUPPRESSIONS), title="Ledger"
+    "ledger", SourceKind.LEDGER, (PERSON_IDS, CLAIMS, SUPPRESSIONS, MODEL_FITS), title="Ledger"
 )

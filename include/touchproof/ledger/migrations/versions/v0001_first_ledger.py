@@ -117,8 +117,13 @@ def upgrade() -> None:
         sa.Column("data_sha256", sa.Text(), nullable=False),
         sa.Column("parameters_json", sa.Text(), nullable=False),
         sa.Column("credits_from_date", sa.Date(), nullable=False),
+        sa.Column("night", sa.Date(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
         sa.Column("fitted_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("model_fit_id", name=op.f("pk_model_fits")),
+    )
+    op.create_index(
+        "ix_model_fits_attribution_model", "model_fits", ["attribution_model"], unique=False
     )
     op.create_table(
         "packs",
