@@ -5,7 +5,8 @@ To add one, name it here and give its raw weight in `raw_weight`.
 -#}
 {% macro attribution_models() -%}
     {{ return([
-        'first_touch', 'last_touch', 'last_non_direct', 'linear', 'time_decay', 'position_based'
+        'first_touch', 'last_touch', 'last_non_direct', 'linear', 'time_decay', 'position_based',
+        'w_shaped'
     ]) }}
 {%- endmacro %}
 
@@ -49,7 +50,30 @@ Only relations inside one path matter. Reads the columns of int_paths_built.
             when path_position = path_length then last_weight * (path_length - 2)
             else middle_weight
         end
+    {%- elif model == 'w_shaped' -%}
+        {#- The seed's weights to three steps: the first touch, the one that made the lead and the
+            last; the others share the middle's weight. A touch that is several steps gets the
+            weights of all of them. Where the path has no lead step or no other touch, the weights
+            of what it has are the whole. -#}
+        (
+            case when path_position = 1 then w_first_weight else 0 end
+            + case when path_position = lead_position then w_lead_weight else 0 end
+            + case when path_position = path_length then w_last_weight else 0 end
+        ) * greatest(1, path_length - {{ w_step_count() }})
+        + case
+            when path_position in (1, path_length) or path_position = lead_position then 0
+            else w_middle_weight
+        end
     {%- else -%}
         {{ exceptions.raise_compiler_error("No raw weight for attribution model " ~ model) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- How many touches of a path are steps of w_shaped. -#}
+{% macro w_step_count() -%}
+    (
+        case when path_length = 1 then 1 else 2 end
+        + case when lead_position > 1 and lead_position < path_length then 1 else 0 end
+    )
 {%- endmacro %}

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 UNIT = 10**12
-MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based")
+MODELS = (
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "time_decay",
+    "position_based",
+    "w_shaped",
+)
 
 
 @dataclass(frozen=True)
@@ -24,12 +32,22 @@ class Touch:
     weight_units: int
 
 
-def raw_shares(
-    model: str, path: Sequence[Touch], half_life_days: int, weights: tuple[int, int, int]
-) -> list[int]:
+@dataclass(frozen=True)
+class Rules:
+    """Hold the settings of one conversion; the lead's moment is in the seconds of the touches."""
+
+    half_life_days: int
+    weights: tuple[int, int, int]
+    w_weights: tuple[int, int, int, int]
+    lead_seconds: int | None = None
+
+
+def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
     """Return each touch's share before normalising, touch weights included."""
     count = len(path)
-    first, middle, last = weights
+    first, middle, last = rules.weights
+    if model == "w_shaped":
+        return _w_shares(path, rules)
     not_direct = [index for index, touch in enumerate(path) if not touch.is_direct]
     shares = []
     for index, touch in enumerate(path):
@@ -42,7 +60,7 @@ def raw_shares(
         elif model == "linear":
             share = 1
         elif model == "time_decay":
-            halves = (path[-1].seconds - touch.seconds) / (half_life_days * 86400.0)
+            halves = (path[-1].seconds - touch.seconds) / (rules.half_life_days * 86400.0)
             share = max(1, int(10**9 * 0.5**halves + 0.5))
         elif count == 1:
             share = 1
@@ -54,6 +72,25 @@ def raw_shares(
             share = middle
         shares.append(share * touch.weight_units)
     return shares
+
+
+def _w_shares(path: Sequence[Touch], rules: Rules) -> list[int]:
+    """Share by steps: each touch has the weights of its steps, the others one share together."""
+    first, lead, last, middle = rules.w_weights
+    steps = {0: first}
+    steps[len(path) - 1] = steps.get(len(path) - 1, 0) + last
+    up_to_lead = [
+        index
+        for index, touch in enumerate(path)
+        if rules.lead_seconds is not None and touch.seconds <= rules.lead_seconds
+    ]
+    if up_to_lead:
+        steps[up_to_lead[-1]] = steps.get(up_to_lead[-1], 0) + lead
+    others = max(1, len(path) - len(steps))
+    return [
+        (steps[index] * others if index in steps else middle) * touch.weight_units
+        for index, touch in enumerate(path)
+    ]
 
 
 def dealt(amount: int, shares: Sequence[int]) -> list[int]:
@@ -69,12 +106,8 @@ def dealt(amount: int, shares: Sequence[int]) -> list[int]:
 
 
 def credits(
-    model: str,
-    path: Sequence[Touch],
-    revenue_cents: int,
-    half_life_days: int,
-    weights: tuple[int, int, int],
+    model: str, path: Sequence[Touch], revenue_cents: int, rules: Rules
 ) -> list[tuple[int, int]]:
     """Return weight units and cents of each touch."""
-    units = dealt(UNIT, raw_shares(model, path, half_life_days, weights))
+    units = dealt(UNIT, raw_shares(model, path, rules))
     return list(zip(units, dealt(revenue_cents, units), strict=True))

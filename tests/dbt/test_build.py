@@ -17,7 +17,15 @@ from touchproof.settings import Settings
 from touchproof.transform import BuildFailedError, build, parse
 from touchproof.warehouse import acquire_warehouse_lock, release_warehouse_lock
 
-MODELS = ("first_touch", "last_touch", "last_non_direct", "linear", "time_decay", "position_based")
+MODELS = (
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "time_decay",
+    "position_based",
+    "w_shaped",
+)
 MARTS = (
     "dim_persons",
     "dim_campaigns",
@@ -25,6 +33,7 @@ MARTS = (
     "fct_conversions",
     "fct_conversion_revenue",
     "fct_attribution",
+    "fct_journeys",
     "mart_campaign_performance",
     "mart_channel_performance",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import duckdb
@@ -12,10 +12,10 @@ import pytest
 from dbt_built import Built
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import MODELS, UNIT, Touch, credits
+from oracle import MODELS, UNIT, Rules, Touch, credits
 
 _NOW = datetime(2026, 6, 20, 12)
-_HALF_LIFE_DAYS, _WEIGHTS = 7, (40, 20, 40)
+_RULES = Rules(half_life_days=7, weights=(40, 20, 40), w_weights=(30, 30, 30, 10))
 _CLICK_WINDOW, _VIEW_WINDOW = timedelta(days=30), timedelta(days=5)
 
 
@@ -36,6 +36,8 @@ class Conversion:
 
     revenue_cents: int
     candidates: tuple[Candidate, ...]
+    applied_seconds_before: int = 0
+    lead_seconds_before: int | None = None
 
 
 _TABLES = ("int_conversion_windows_set", "int_touchpoints_unioned", "int_conversions_unioned")
@@ -56,6 +58,8 @@ _CONVERSION = st.builds(
     Conversion,
     revenue_cents=st.one_of(st.integers(-(10**9), 10**9), st.sampled_from([0, 1, -1])),
     candidates=st.lists(_CANDIDATE, max_size=12).map(tuple),
+    applied_seconds_before=st.one_of(st.just(0), st.integers(0, 86400 * 4)),
+    lead_seconds_before=st.one_of(st.none(), _SECONDS),
 )
 
 
@@ -66,11 +70,7 @@ def engine(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
     connection.execute("set timezone = 'UTC'")
     connection.execute("attach ':memory:' as touchproof")
     connection.execute("create schema touchproof.intermediate")
-    for table in (
-        "int_conversion_windows_set",
-        "int_touchpoints_unioned",
-        "int_conversions_unioned",
-    ):
+    for table in _TABLES:
         columns = built.rows(
             "select column_name, data_type from information_schema.columns"
             f" where table_schema = 'intermediate' and table_name = '{table}'"
@@ -88,7 +88,12 @@ def _expected_path(conversion: Conversion, number: int) -> list[Touch]:
     has_click = False
     for index, one in enumerate(conversion.candidates):
         window = views_begin if one.kind == "view" else begins
-        if not one.is_earning or one.weight_units == 0 or not 0 < one.seconds_before <= window:
+        applied = conversion.applied_seconds_before
+        if (
+            not one.is_earning
+            or one.weight_units == 0
+            or not applied < one.seconds_before <= window
+        ):
             continue
         has_click |= one.kind == "click" and one.seconds_before <= views_begin
         found.append((index, one))
@@ -108,17 +113,17 @@ def _fill(
     engine: duckdb.DuckDBPyConnection, conversions: list[Conversion], order: random.Random
 ) -> None:
     schema = "touchproof.intermediate"
-    for table in (
-        "int_conversion_windows_set",
-        "int_touchpoints_unioned",
-        "int_conversions_unioned",
-    ):
+    for table in _TABLES:
         engine.execute(f"delete from {schema}.{table}")
     windows, touches, facts = [], [], []
     for number, conversion in enumerate(conversions):
         begins = [_NOW - _CLICK_WINDOW, _NOW - _VIEW_WINDOW, None]
-        rules = [_HALF_LIFE_DAYS, *_WEIGHTS, "Direct"]
-        windows.append([f"cv_{number}", f"p{number}", _NOW, *begins, *rules])
+        rules = [_RULES.half_life_days, *_RULES.weights, *_RULES.w_weights, "Direct"]
+        ends = _NOW - timedelta(seconds=conversion.applied_seconds_before)
+        lead = None
+        if conversion.lead_seconds_before is not None:
+            lead = _NOW - timedelta(seconds=conversion.lead_seconds_before)
+        windows.append([f"cv_{number}", f"p{number}", _NOW, *begins, *rules, ends, lead])
         facts.append([f"cv_{number}", conversion.revenue_cents, 0])
         touches += [
             [_touch_id(number, index), f"p{number}",
@@ -132,8 +137,9 @@ def _fill(
     engine.executemany(
         f"insert into {schema}.int_conversion_windows_set (conversion_id, person_id, converted_at,"
         " click_window_begins_at, view_window_begins_at, path_begins_at, half_life_days,"
-        " first_weight, middle_weight, last_weight, direct_channel)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " first_weight, middle_weight, last_weight, w_first_weight, w_lead_weight, w_last_weight,"
+        " w_middle_weight, direct_channel, path_ends_at, lead_created_at)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         windows,
     )
     engine.executemany(
@@ -179,8 +185,10 @@ def _check(engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Co
         assert [row[0] for row in rows] == [touch.touchpoint_id for touch in path]
         if not path:
             continue
+        lead = conversion.lead_seconds_before
+        rules = replace(_RULES, lead_seconds=None if lead is None else -lead)
         for position, model in enumerate(MODELS):
-            expected = credits(model, path, conversion.revenue_cents, _HALF_LIFE_DAYS, _WEIGHTS)
+            expected = credits(model, path, conversion.revenue_cents, rules)
             actual = [row[1][2 * position : 2 * position + 2] for row in rows]
             assert sum(cents for _, cents in actual) == conversion.revenue_cents
             assert sum(units for units, _ in actual) == UNIT
@@ -208,7 +216,8 @@ def test_long_paths_and_single_cents_sum_exactly(
                   draw.choice([UNIT, draw.randint(1, UNIT)]))
         for _ in range(length)
     )  # fmt: skip
-    _check(engine, built, [Conversion(revenue_cents, candidates)])
+    lead = draw.choice([None, draw.randint(1, 86400 * 30)])
+    _check(engine, built, [Conversion(revenue_cents, candidates, 0, lead)])
 
 
 def test_the_order_of_rows_changes_nothing(engine: duckdb.DuckDBPyConnection, built: Built) -> None:

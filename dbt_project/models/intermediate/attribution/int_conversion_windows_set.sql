@@ -1,9 +1,16 @@
--- The window of every conversion: how far back a touch counts, and where its path begins.
+-- The window of every conversion: how far back a touch counts, and where its path begins and ends.
 with
 
+-- A path ends at the application: what touches between it and the funding brought nobody to apply.
 conversions as (
 
-    select * from {{ ref('int_conversions_unioned') }}
+    select
+        *,
+        case
+            when application_started_at < converted_at then application_started_at
+            else converted_at
+        end as path_ends_at
+    from {{ ref('int_conversions_unioned') }}
 
 ),
 
@@ -25,6 +32,11 @@ chosen_settings as (
         world_settings.first_weight,
         world_settings.middle_weight,
         world_settings.last_weight,
+        world_settings.w_first_weight,
+        world_settings.w_lead_weight,
+        world_settings.w_last_weight,
+        world_settings.w_middle_weight,
+        world_settings.path_transform,
         world_settings.direct_channel
     from conversions
     inner join world_settings
@@ -80,12 +92,18 @@ product_pairs as (
 
 ),
 
--- A conversion that ends the path takes all touches before it with it.
+-- A conversion that ends the path takes all touches before it with it; one that was funded only
+-- after the later one's application takes those before its own application.
 earlier_conversions as (
 
     select
         later.conversion_id,
-        max(earlier.converted_at) as path_begins_at
+        max(
+            case
+                when earlier.converted_at <= later.path_ends_at then earlier.converted_at
+                when earlier.path_ends_at < later.path_ends_at then earlier.path_ends_at
+            end
+        ) as path_begins_at
     from conversions as later
     inner join conversions as earlier
         on
@@ -108,11 +126,21 @@ final as (
         conversions.person_id,
         conversions.converted_at,
         earlier_conversions.path_begins_at,
+        conversions.path_ends_at,
         chosen_settings.half_life_days,
         chosen_settings.first_weight,
         chosen_settings.middle_weight,
         chosen_settings.last_weight,
+        chosen_settings.w_first_weight,
+        chosen_settings.w_lead_weight,
+        chosen_settings.w_last_weight,
+        chosen_settings.w_middle_weight,
+        chosen_settings.path_transform,
         chosen_settings.direct_channel,
+        -- A person who became a lead after the application was none on this path.
+        case
+            when leads.lead_created_at <= conversions.path_ends_at then leads.lead_created_at
+        end as lead_created_at,
         {{ shifted(
             'conversions.converted_at', '-1 * chosen_settings.click_lookback_days', 'days'
         ) }} as click_window_begins_at,
@@ -123,6 +151,7 @@ final as (
     inner join chosen_settings on conversions.conversion_id = chosen_settings.conversion_id
     left join earlier_conversions
         on conversions.conversion_id = earlier_conversions.conversion_id
+    left join {{ ref('int_leads_dated') }} as leads on conversions.person_id = leads.person_id
 
 )
 

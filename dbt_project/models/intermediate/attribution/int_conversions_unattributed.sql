@@ -15,7 +15,8 @@ without_path as (
         windows.person_id,
         windows.converted_at,
         windows.click_window_begins_at,
-        windows.path_begins_at
+        windows.path_begins_at,
+        windows.path_ends_at
     from {{ ref('int_conversion_windows_set') }} as windows
     left join path_conversions
         on windows.conversion_id = path_conversions.conversion_id
@@ -42,7 +43,16 @@ earlier_touches as (
                     then 1
                 else 0
             end
-        ) as has_touch_before_path
+        ) as has_touch_before_path,
+        max(
+            case
+                when
+                    touchpoints.is_earning
+                    and touchpoints.touched_at >= without_path.path_ends_at
+                    then 1
+                else 0
+            end
+        ) as has_touch_after_application
     from without_path
     inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
         on
@@ -61,6 +71,7 @@ final as (
             when earlier_touches.has_touch_before_path = 1 then 'ended_by_earlier_conversion'
             when earlier_touches.has_touch_in_window = 0 then 'outside_window'
             when earlier_touches.has_earning_touch = 0 then 'nothing_earning'
+            when earlier_touches.has_touch_after_application = 1 then 'after_application'
             else 'nothing_earning_in_window'
         end as unattributed_reason
     from without_path

@@ -5,13 +5,19 @@ candidates as (
 
     select
         windows.conversion_id,
-        windows.converted_at,
         windows.half_life_days,
         windows.first_weight,
         windows.middle_weight,
         windows.last_weight,
+        windows.w_first_weight,
+        windows.w_lead_weight,
+        windows.w_last_weight,
+        windows.w_middle_weight,
+        windows.path_transform,
+        windows.lead_created_at,
         touchpoints.touchpoint_id,
         touchpoints.touched_at,
+        touchpoints.channel,
         touchpoints.is_only_without_click,
         cast(touchpoints.touch_weight * 1000000000000 as bigint) as touch_weight_units,
         touchpoints.channel = windows.direct_channel as is_direct,
@@ -29,8 +35,8 @@ candidates as (
     inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
         on
             windows.person_id = touchpoints.person_id
-            -- Half-open: what touches at the moment of the conversion is too late.
-            and windows.converted_at > touchpoints.touched_at
+            -- Half-open: what touches at the moment of the application is too late.
+            and windows.path_ends_at > touchpoints.touched_at
             and touchpoints.touched_at >= case
                 when touchpoints.window_kind = 'view' then windows.view_window_begins_at
                 else windows.click_window_begins_at
@@ -47,12 +53,19 @@ numbered as (
         conversion_id,
         touchpoint_id,
         touched_at,
+        channel,
         is_direct,
         touch_weight_units,
         half_life_days,
         first_weight,
         middle_weight,
         last_weight,
+        w_first_weight,
+        w_lead_weight,
+        w_last_weight,
+        w_middle_weight,
+        path_transform,
+        touched_at <= lead_created_at as is_before_lead,
         row_number() over path_order as path_position,
         count(*) over whole_path as path_length,
         max(touched_at) over whole_path as last_touched_at
@@ -70,12 +83,18 @@ final as (
         conversion_id,
         touchpoint_id,
         touched_at,
+        channel,
         is_direct,
         touch_weight_units,
         half_life_days,
         first_weight,
         middle_weight,
         last_weight,
+        w_first_weight,
+        w_lead_weight,
+        w_last_weight,
+        w_middle_weight,
+        path_transform,
         path_position,
         path_length,
         {{ seconds_between('touched_at', 'last_touched_at') }} as seconds_before_last_touch,
@@ -84,7 +103,10 @@ final as (
             max(case when not is_direct then path_position end)
                 over (partition by conversion_id),
             path_length
-        ) as last_non_direct_position
+        ) as last_non_direct_position,
+        -- The touch that made the lead is the last one up to the lead's creation; null without one.
+        max(case when is_before_lead then path_position end)
+            over (partition by conversion_id) as lead_position
     from numbered
 
 )
