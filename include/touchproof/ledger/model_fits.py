@@ -86,16 +86,13 @@ def commit_fits(
     table = schema.model_fits
     for fit in fits:
         # What takes a first fit's place is as old as that one: fits made since then are newer.
-        replaced = connection.execute(
-            delete(table)
-            .where(
-                table.c.attribution_model == fit.attribution_model,
-                table.c.night == night,
-                table.c.origin == NIGHT,
-                table.c.model_fit_id != fit.model_fit_id,
-            )
-            .returning(table.c.fitted_at)
-        ).scalars()
+        removal = delete(table).where(
+            table.c.attribution_model == fit.attribution_model,
+            table.c.night == night,
+            table.c.origin == NIGHT,
+            table.c.model_fit_id != fit.model_fit_id,
+        )
+        replaced: list[datetime] = list(connection.scalars(removal.returning(table.c.fitted_at)))
         _insert_missing(connection, [fit], night, NIGHT, min([at, *replaced]))
 
 
