@@ -6,6 +6,7 @@ UV_VERSION := 0.13.9
 WORLD ?= demo
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH_STAMP := .venv/.bench-installed
 export TOUCHPROOF_WORLD := $(WORLD)
 
 RUN_FLAGS := $(if $(NIGHT),--night $(NIGHT)) $(if $(filter 1 yes true,$(QUIET)),--quiet) \
@@ -50,14 +51,21 @@ lint: setup  ## check Python and SQL style
 types: setup  ## check types strictly
 	$(BIN)/mypy
 
-bench: setup  ## print the figures of docs/benchmarks.md
+bench: $(BENCH_STAMP)  ## print the figures of docs/benchmarks.md (needs a C++ compiler)
 	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+$(BENCH_STAMP): $(STAMP) requirements-bench.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.txt
+	touch $@
 
 # The image's list is the development lock without Airflow and what only Airflow needs.
 lock: setup  ## resolve both requirement files anew (Python 3.11 to 3.13)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --custom-compile-command "make lock (resolved for Python 3.11 to 3.13, tested on 3.11)" --extra dev \
 		pyproject.toml -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --custom-compile-command "make lock (resolved for Python 3.11 to 3.13, tested on 3.11)" --extra bench \
+		--constraint requirements-dev.txt pyproject.toml -o requirements-bench.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --constraint requirements-dev.txt \
 		--override <(echo "apache-airflow ; sys_platform == 'never'") pyproject.toml \
