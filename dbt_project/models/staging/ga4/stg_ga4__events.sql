@@ -39,6 +39,11 @@ renamed as (
         collected_traffic_source['manual_term'] as traffic_term,
         collected_traffic_source['manual_content'] as traffic_content,
         collected_traffic_source['gclid'] is not null as has_gclid,
+        {{ ga4_verdict('campaign_id') }} as verdict_campaign_code,
+        {{ ga4_verdict('source') }} as verdict_source,
+        {{ ga4_verdict('medium') }} as verdict_medium,
+        session_traffic_source_last_click['cross_channel_campaign']['default_channel_group']
+            as verdict_channel_group,
         device['category'] as device_category,
         geo['country'] as country,
         geo['region'] as region,
