@@ -1,43 +1,119 @@
 {#-
-The body of a performance mart: spend, touchpoints and credits by one dimension, month, model and
-currency.
+The dates by which performance marts order money, each with the column of int_credits_summed that
+holds its month.
+
+touch: the month of the touch that earned it; what nothing earned stays in its conversion's month.
+conversion: the month of the conversion.
+cash: revenue in the months of its bookings, a claw-back in its own; a conversion in the month of
+its first income, or in its own month where it never had any.
+-#}
+{% macro date_bases() -%}
+    {{ return({
+        'touch': 'touch_month', 'conversion': 'conversion_month', 'cash': 'cash_month'
+    }) }}
+{%- endmacro %}
+
+
+{#- A relation with the column `model`: one row per attribution model. -#}
+{% macro model_names() -%}
+    (
+        {% for model in attribution_models() %}
+            select '{{ model }}' as model
+            {{ 'union all' if not loop.last }}
+        {% endfor %}
+    )
+{%- endmacro %}
+
+
+{#-
+A relation with a row for every model instead of columns for every model.
+
+Args: relation, whose columns `<model>_<measure>` are turned; columns, those that stay; measures,
+the endings of the turned ones.
+-#}
+{% macro one_row_a_model(relation, columns, measures) -%}
+    (
+        {% for model in attribution_models() %}
+            select
+                {{ columns | join(', ') }},
+                {% for measure in measures %}
+                    {{ model }}_{{ measure }} as {{ measure }},
+                {% endfor %}
+                '{{ model }}' as model
+            from {{ relation }}
+            {{ 'union all' if not loop.last }}
+        {% endfor %}
+    )
+{%- endmacro %}
+
+
+{#-
+The body of a performance mart: spend, touchpoints and credits by one dimension, month, date basis,
+model and currency.
 
 Args: dimension, the column that the mart has a row for: `campaign_id` or `channel`.
 
-Conversions are counted in units of 1e-6, dealt out by running sums, so that every model's total
-is the number of conversions exactly. Ratios are single divisions of exact sums.
+The credits are read once: they are summed for all three bases and all models side by side, and
+only those sums are turned into one row a model. Conversions are counted in units of 1e-6, dealt
+out by running sums, so that every model's total is the number of conversions exactly. Ratios are
+single divisions of exact sums.
 -#}
 {% macro performance_by(dimension) %}
 {% set models = attribution_models() %}
 {% set types = ['acquisition', 'cross_sell', 'skip_referral'] %}
 with
 
-credits as (
-    {% for model in models %}
+bases as (
+    {% for basis in date_bases() %}
         {% if not loop.first %}union all{% endif %}
 
-        select
-            {{ dimension }},
-            month,
-            currency,
-            '{{ model }}' as model,
-            conversion_type,
-            cast(sum({{ model }}_units) as hugeint) as weight_units,
-            cast(sum({{ model }}_revenue_cents) as bigint) as revenue_cents,
-            cast(sum({{ model }}_pending_fee_cents) as bigint) as pending_fee_cents
-        from {{ ref('int_credits_summed') }}
-        group by {{ dimension }}, month, currency, conversion_type
+        select '{{ basis }}' as date_basis
     {% endfor %}
 
 ),
 
+dated_credits as (
+
+    select
+        credits.{{ dimension }},
+        bases.date_basis,
+        case bases.date_basis
+            {% for basis, month_column in date_bases().items() %}
+                when '{{ basis }}' then credits.{{ month_column }}
+            {% endfor %}
+        end as month,
+        credits.currency,
+        credits.conversion_type,
+        {% for model in models %}
+            cast(sum(credits.{{ model }}_units) as hugeint) as {{ model }}_units,
+            cast(sum(credits.{{ model }}_revenue_cents) as bigint) as {{ model }}_revenue_cents,
+            cast(sum(credits.{{ model }}_pending_fee_cents) as bigint)
+                as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
+        {% endfor %}
+    from {{ ref('int_credits_summed') }} as credits
+    cross join bases
+    group by 1, 2, 3, 4, 5
+
+),
+
+credits as (
+
+    select * from {{ one_row_a_model(
+        'dated_credits',
+        [dimension, 'date_basis', 'month', 'currency', 'conversion_type'],
+        ['units', 'revenue_cents', 'pending_fee_cents']
+    ) }} as model_rows
+
+),
+
+-- Over all months at once: the parts of one conversion may lie in several.
 running_credits as (
 
     select
         *,
-        sum(weight_units) over (
-            partition by month, currency, model, conversion_type
-            order by {{ dimension }}
+        sum(units) over (
+            partition by date_basis, currency, model, conversion_type
+            order by month, {{ dimension }}
             rows between unbounded preceding and current row
         ) as running_units
     from credits
@@ -48,13 +124,14 @@ counted_credits as (
 
     select
         {{ dimension }},
+        date_basis,
         month,
         currency,
         model,
         conversion_type,
         revenue_cents,
         pending_fee_cents,
-        {{ exact_part('1', 'running_units', 'weight_units', '1000000') }} as conversion_millionths
+        {{ exact_part('1', 'running_units', 'units', '1000000') }} as conversion_millionths
     from running_credits
 
 ),
@@ -63,6 +140,7 @@ conversion_sums as (
 
     select
         {{ dimension }},
+        date_basis,
         month,
         currency,
         model,
@@ -76,10 +154,11 @@ conversion_sums as (
         sum(revenue_cents) as revenue_cents,
         sum(pending_fee_cents) as pending_fee_cents
     from counted_credits
-    group by {{ dimension }}, month, currency, model
+    group by {{ dimension }}, date_basis, month, currency, model
 
 ),
 
+-- Spend stands in the month in which it was spent, whatever the basis; touchpoints in their own.
 spend_sums as (
 
     select
@@ -89,7 +168,7 @@ spend_sums as (
         sum(spend_cents) as spend_cents,
         sum(impressions) as impressions,
         sum(clicks) as clicks
-    from {{ ref('int_spend_converted') }}
+    from {{ ref('int_spend_allocated') }}
     group by {{ dimension }}, cast(date_trunc('month', spend_date) as date), currency
 
 ),
@@ -115,29 +194,25 @@ touch_sums as (
 
 ),
 
-models as (
-    {% for model in models %}
-        {% if not loop.first %}union all{% endif %}
-
-        select '{{ model }}' as model
-    {% endfor %}
-
-),
-
 row_keys as (
 
     select
-        all_keys.{{ dimension }},
-        all_keys.month,
-        all_keys.currency,
+        {{ dimension }},
+        month,
+        currency,
+        date_basis,
+        model
+    from conversion_sums
+
+    union
+
+    select
+        all_months.{{ dimension }},
+        all_months.month,
+        all_months.currency,
+        bases.date_basis,
         models.model
     from (
-        select
-            {{ dimension }},
-            month,
-            currency
-        from conversion_sums
-        union
         select
             {{ dimension }},
             month,
@@ -149,8 +224,9 @@ row_keys as (
             month,
             currency
         from touch_sums
-    ) as all_keys
-    cross join models
+    ) as all_months
+    cross join bases
+    cross join {{ model_names() }} as models
 
 ),
 
@@ -159,6 +235,7 @@ joined as (
     select
         row_keys.{{ dimension }},
         row_keys.month,
+        row_keys.date_basis,
         row_keys.model,
         row_keys.currency,
         cast(coalesce(spend_sums.spend_cents, 0) as bigint) as spend_cents,
@@ -177,14 +254,12 @@ joined as (
                 as {{ type }}_revenue_cents,
         {% endfor %}
         cast(coalesce(conversion_sums.pending_fee_cents, 0) as bigint) as pending_fee_cents,
-        case
-            when row_keys.currency = '{{ var("reporting_currency") }}' then 1
-            else fx_rates.rate
-        end as fx_rate
+        {{ rate_to_reporting('row_keys.currency', 'fx_rates') }} as fx_rate
     from row_keys
     left join conversion_sums
         on
             row_keys.{{ dimension }} = conversion_sums.{{ dimension }}
+            and row_keys.date_basis = conversion_sums.date_basis
             and row_keys.month = conversion_sums.month
             and row_keys.currency = conversion_sums.currency
             and row_keys.model = conversion_sums.model
@@ -199,29 +274,65 @@ joined as (
             and row_keys.month = touch_sums.month
             and row_keys.currency = touch_sums.currency
     left join {{ ref('fx_rates') }} as fx_rates
-        on
-            row_keys.month = fx_rates.rate_date
-            and row_keys.currency = fx_rates.from_currency
-            and fx_rates.to_currency = '{{ var("reporting_currency") }}'
+        on {{ is_rate_of('fx_rates', 'row_keys.month', 'row_keys.currency') }}
 
 )
 {% endmacro %}
 
 
-{#- Cents in the reporting currency: rounded running sums, so that each model's rows of a month and
-    currency add up to the same rounded total. -#}
-{% macro reporting_cents(cents, dimension) -%}
+{#- The condition under which a row of fx_rates converts a month's money to the reporting currency. -#}
+{% macro is_rate_of(rates, month, currency) -%}
+    {{ month }} = {{ rates }}.rate_date
+    and {{ currency }} = {{ rates }}.from_currency
+    and {{ rates }}.to_currency = '{{ var("reporting_currency") }}'
+{%- endmacro %}
+
+
+{#- The rate of a currency to the reporting currency: 1 for itself, null where the seed has none. -#}
+{% macro rate_to_reporting(currency, rates) -%}
+    case when {{ currency }} = '{{ var("reporting_currency") }}' then 1 else {{ rates }}.rate end
+{%- endmacro %}
+
+
+{#-
+Cents at a rate, by rounded running sums: the rows of a group add up to the group's own rounded
+total.
+
+Args: cents and rate, columns; group, the columns within which one rate holds; order, those that
+order its rows.
+-#}
+{% macro exactly_converted(cents, rate, group, order) -%}
     {%- set so_far -%}
-        cast(sum(joined.{{ cents }}) over (
-            partition by joined.month, joined.model, joined.currency
-            order by joined.{{ dimension }}
+        cast(sum({{ cents }}) over (
+            partition by {{ group }}
+            order by {{ order }}
             rows between unbounded preceding and current row
         ) as bigint)
     {%- endset -%}
     cast(
-        round({{ so_far }} * joined.fx_rate)
-        - round(({{ so_far }} - joined.{{ cents }}) * joined.fx_rate)
+        round({{ so_far }} * {{ rate }}) - round(({{ so_far }} - {{ cents }}) * {{ rate }})
         as bigint
+    )
+{%- endmacro %}
+
+
+{#- Cents of `joined` in the reporting currency, exact by month, basis, model and currency. -#}
+{% macro reporting_cents(cents, dimension) -%}
+    {{ exactly_converted(
+        'joined.' ~ cents, 'joined.fx_rate',
+        'joined.month, joined.date_basis, joined.model, joined.currency', 'joined.' ~ dimension
+    ) }}
+{%- endmacro %}
+
+
+{#- The channel of a campaign's row; what belongs to no campaign shows as what it is. -#}
+{% macro channel_of_campaign(channel, campaign_id) -%}
+    coalesce(
+        {{ channel }},
+        case
+            when {{ campaign_id }} in ('unattributed', 'unallocated') then {{ campaign_id }}
+            else 'no_campaign'
+        end
     )
 {%- endmacro %}
 
@@ -229,6 +340,7 @@ joined as (
 {#- The columns of a performance mart after those of its dimension; reads `joined`. -#}
 {% macro performance_columns(dimension) -%}
     joined.month,
+    joined.date_basis,
     joined.model,
     joined.currency,
     joined.spend_cents,
@@ -247,7 +359,7 @@ joined as (
     joined.pending_fee_cents,
     {{ ratio('joined.revenue_cents', 'joined.spend_cents') }} as roas,
     {{ ratio('joined.revenue_cents - joined.spend_cents', 'joined.spend_cents') }} as roi,
-    {{ ratio('joined.spend_cents / 100', 'joined.acquisition_conversions') }}
+    {{ ratio('joined.spend_cents', '100 * joined.acquisition_conversions') }}
         as cost_per_acquisition,
     '{{ var("reporting_currency") }}' as reporting_currency,
     cast(joined.fx_rate as decimal(18, 6)) as fx_rate,

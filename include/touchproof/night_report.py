@@ -175,7 +175,7 @@ from (
         sum(revenue_reporting_cents) as revenue_cents,
         sum(spend_reporting_cents) as spend_cents,
     from marts.mart_channel_performance
-    where model in ($first, $second)
+    where date_basis = 'conversion' and model in ($first, $second)
     group by all
 )
 group by channel

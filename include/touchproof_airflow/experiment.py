@@ -88,6 +88,7 @@ group by sent.campaign_id
 _CREDITS = """
 select campaign_id, model, sum(conversions), sum(revenue_cents)
 from marts.mart_campaign_performance
+where date_basis = 'conversion'
 group by campaign_id, model
 """
 

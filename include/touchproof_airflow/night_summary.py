@@ -41,5 +41,7 @@ def _next_steps(settings: Settings, state: RunState) -> list[str]:
             f"make run{world:<20} the next night; QUIET=1 for one in which nothing changes"
         )
     steps.append(f"make ui{world:<21} the same DAGs and this page in Airflow")
-    steps.append('touchproof sql "select * from mart_channel_performance"')
+    steps.append(
+        "touchproof sql \"select * from mart_channel_performance where date_basis = 'conversion'\""
+    )
     return steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import duckdb
@@ -36,6 +37,7 @@ MARTS = (
     "fct_journeys",
     "mart_campaign_performance",
     "mart_channel_performance",
+    "mart_campaign_cohorts",
 )
 
 
@@ -80,10 +82,11 @@ def test_an_issued_claim_is_a_skip_whose_fee_is_pending_and_no_revenue(built: Bu
     )
     assert rows == [("per_cleo", "bank", "new", 0, 7500, 7500)]
     pending = built.rows(
-        "select model, sum(pending_fee_cents), sum(skip_referral_conversions)"
-        " from marts.mart_channel_performance group by model"
+        "select model, date_basis, sum(pending_fee_cents), sum(skip_referral_conversions)"
+        " from marts.mart_channel_performance group by all"
     )
-    assert {row[1:] for row in pending} == {(7500, Decimal(1))}
+    assert {row[2:] for row in pending} == {(7500, Decimal(1))}
+    assert {row[1] for row in pending} == {"touch", "conversion", "cash"}
 
 
 def test_performance_totals_are_those_of_the_conversions(built: Built) -> None:
@@ -91,10 +94,10 @@ def test_performance_totals_are_those_of_the_conversions(built: Built) -> None:
         "select currency, count(*), sum(revenue_cents) from marts.fct_conversions group by 1"
     )
     for mart in ("mart_campaign_performance", "mart_channel_performance"):
-        for model in MODELS:
+        for model, basis in product(MODELS, ("touch", "conversion", "cash")):
             totals = built.rows(
                 f"select currency, sum(conversions), sum(revenue_cents) from marts.{mart}"
-                f" where model = '{model}' group by 1"
+                f" where model = '{model}' and date_basis = '{basis}' group by 1"
             )
             assert sorted(totals) == sorted(
                 (currency, Decimal(count), cents) for currency, count, cents in expected
@@ -104,7 +107,7 @@ def test_performance_totals_are_those_of_the_conversions(built: Built) -> None:
 def test_spend_without_a_campaign_stays_visible(built: Built) -> None:
     rows = built.rows(
         "select campaign_id, currency, spend_cents from marts.mart_campaign_performance"
-        " where model = 'linear' and spend_cents > 0 order by all"
+        " where model = 'linear' and date_basis = 'cash' and spend_cents > 0 order by all"
     )
     assert rows == [
         ("no_campaign", "USD", 700),

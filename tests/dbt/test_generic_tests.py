@@ -15,7 +15,11 @@ CORE, PERFORMANCE, MONEY = (
 )
 _PAIRS = "update marts.fct_attribution set {} where attribution_id = (" \
     "select min(attribution_id) from marts.fct_attribution where path_length > 0)"  # fmt: skip
-_CHANNEL = "update marts.mart_channel_performance set {} where model = 'linear' and conversions > 0"
+_CHANNEL = (
+    "update marts.mart_channel_performance set {}"
+    " where model = 'linear' and date_basis = 'cash' and conversions > 0"
+)
+_COHORTS = "update marts.mart_campaign_cohorts set {} where model = 'linear' and conversions > 0"
 
 FAULTS = {
     "a weight too much": ("credits_sum_exactly", CORE, _PAIRS.format("linear_weight = 0.9")),
@@ -96,6 +100,41 @@ FAULTS = {
         "performance_equals_conversions_in_mart_channel",
         PERFORMANCE,
         "delete from marts.mart_channel_performance where channel = 'unattributed'",
+    ),
+    "money in the wrong month": (
+        "performance_equals_conversions_in_mart_channel",
+        PERFORMANCE,
+        _CHANNEL.format("month = date '2026-07-01'"),
+    ),
+    "a date basis that is missing": (
+        "performance_equals_conversions_in_mart_channel",
+        PERFORMANCE,
+        "delete from marts.mart_channel_performance where date_basis = 'touch'",
+    ),
+    "a conversion too much in a cohort": (
+        "cohorts_equal_performance",
+        PERFORMANCE,
+        _COHORTS.format("conversions = conversions + 1"),
+    ),
+    "a cent too much in a cohort": (
+        "cohorts_equal_performance",
+        PERFORMANCE,
+        _COHORTS.format("revenue_cents = revenue_cents + 1"),
+    ),
+    "a cumulative cent too much in a cohort": (
+        "cohorts_equal_performance",
+        PERFORMANCE,
+        _COHORTS.format("cumulative_revenue_cents = cumulative_revenue_cents + 1"),
+    ),
+    "another spend in a cohort": (
+        "cohorts_equal_performance",
+        PERFORMANCE,
+        _COHORTS.format("spend_cents = spend_cents + 1"),
+    ),
+    "a cohort that is missing": (
+        "cohorts_equal_performance",
+        PERFORMANCE,
+        "delete from marts.mart_campaign_cohorts where campaign_id = 'unattributed'",
     ),
     "a row twice": (
         "unique_together_mart_channel",

@@ -75,9 +75,10 @@ def test_conversions_without_touchpoints_are_there_with_a_reason(
     assert rows[0]["alone"] == rows[0]["reasons"]
 
 
+@pytest.mark.parametrize("basis", ["touch", "conversion", "cash"])
 @pytest.mark.parametrize("mart", ["mart_campaign_performance", "mart_channel_performance"])
 def test_performance_totals_equal_the_conversions(
-    nights: dict[str, Seen], demo: World, mart: str
+    nights: dict[str, Seen], demo: World, mart: str, basis: str
 ) -> None:
     expected = demo.sql(
         "select currency, sum(revenue_cents)::bigint as cents, count(*) as conversions "
@@ -87,7 +88,7 @@ def test_performance_totals_equal_the_conversions(
         found = demo.sql(
             f"select currency, sum(revenue_cents)::bigint as cents, "
             f"sum(conversions)::decimal(18, 6) as conversions from marts.{mart} "
-            f"where model = '{model}' group by all order by all"
+            f"where model = '{model}' and date_basis = '{basis}' group by all order by all"
         )
         assert [(row["currency"], row["cents"]) for row in found] == [
             (row["currency"], row["cents"]) for row in expected

@@ -11,7 +11,9 @@ performance as (
         sum(revenue_reporting_cents) as revenue_cents,
         sum(acquisition_conversions + cross_sell_conversions) as conversions
     from {{ ref('mart_campaign_performance') }}
-    where model = '{{ var("salesforce_attribution_model", "position_based") }}'
+    where
+        model = '{{ var("salesforce_attribution_model", "position_based") }}'
+        and date_basis = 'conversion'
     group by campaign_id
 
 ),

@@ -20,17 +20,53 @@ crm_campaigns as (
 
 ),
 
+bills as (
+
+    select
+        campaign_code,
+        campaign_name,
+        platform,
+        currency,
+        spend_date as first_date,
+        spend_date as last_date
+    from {{ ref('stg_media__spend') }}
+
+    union all
+
+    select
+        campaign_code,
+        null as campaign_name,
+        lower(vendor) as platform,
+        currency,
+        purchased_date as first_date,
+        purchased_date as last_date
+    from {{ ref('stg_media__list_purchases') }}
+
+    union all
+
+    select
+        campaign_code,
+        null as campaign_name,
+        null as platform,
+        currency,
+        period_month as first_date,
+        last_day(period_month) as last_date
+    from {{ ref('stg_media__program_costs') }}
+
+),
+
 billed_campaigns as (
 
     select
         campaign_code as campaign_id,
-        -- What the first bill says; of several bills of a day the first in the alphabet.
-        min_by(campaign_name, (spend_date, platform, campaign_name)) as campaign_name,
-        min_by(platform, (spend_date, platform)) as platform,
-        min_by(currency, (spend_date, platform, currency)) as currency,
-        min(spend_date) as first_spend_date,
-        max(spend_date) as last_spend_date
-    from {{ ref('stg_media__spend') }}
+        -- What the first bill says that says it; of several bills of a day the first in the
+        -- alphabet.
+        min_by(campaign_name, (first_date, platform, campaign_name)) as campaign_name,
+        min_by(platform, (first_date, platform)) as platform,
+        min_by(currency, (first_date, platform, currency)) as currency,
+        min(first_date) as first_spend_date,
+        max(last_date) as last_spend_date
+    from bills
     where campaign_code is not null
     group by campaign_code
 

@@ -20,6 +20,22 @@ traffic as (
     union
 
     select
+        lower(vendor) as traffic_source,
+        cast(null as varchar) as traffic_medium,
+        campaign_code as campaign_id
+    from {{ ref('stg_media__list_purchases') }}
+
+    union
+
+    select
+        cast(null as varchar) as traffic_source,
+        cast(null as varchar) as traffic_medium,
+        campaign_code as campaign_id
+    from {{ ref('stg_media__program_costs') }}
+
+    union
+
+    select
         lower(campaign_type) as traffic_source,
         lower(campaign_type) as traffic_medium,
         coalesce(campaign_code, 'salesforce:' || salesforce_campaign_id) as campaign_id

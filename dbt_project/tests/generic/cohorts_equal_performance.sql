@@ -1,0 +1,57 @@
+{#-
+Fails with each campaign, month, model and currency whose cohort isn't what the performance mart
+shows on the touch basis, and with each cohort whose spend or payback differs between its rows.
+-#}
+{% test cohorts_equal_performance(model, performance) %}
+with
+
+cohorts as (
+
+    select
+        campaign_id,
+        cohort_month,
+        model,
+        currency,
+        sum(conversions) as conversions,
+        sum(acquisition_conversions) as acquisition_conversions,
+        sum(revenue_cents) as revenue_cents,
+        max_by(cumulative_conversions, months_since) as last_conversions,
+        max_by(cumulative_revenue_cents, months_since) as last_revenue_cents,
+        min(spend_cents) as spend_cents,
+        max(spend_cents) as highest_spend_cents,
+        count(distinct coalesce(payback_months, -1)) as payback_count
+    from {{ model }}
+    group by campaign_id, cohort_month, model, currency
+
+),
+
+touched as (
+
+    select * from {{ performance }}
+    where date_basis = 'touch'
+
+)
+
+select
+    coalesce(cohorts.campaign_id, touched.campaign_id) as campaign_id,
+    coalesce(cohorts.cohort_month, touched.month) as cohort_month,
+    coalesce(cohorts.model, touched.model) as model,
+    coalesce(cohorts.currency, touched.currency) as currency
+from cohorts
+full join touched
+    on
+        cohorts.campaign_id = touched.campaign_id
+        and cohorts.cohort_month = touched.month
+        and cohorts.model = touched.model
+        and cohorts.currency = touched.currency
+where
+    coalesce(cohorts.spend_cents, 0) <> coalesce(touched.spend_cents, 0)
+    or coalesce(cohorts.highest_spend_cents, 0) <> coalesce(touched.spend_cents, 0)
+    or coalesce(cohorts.payback_count, 1) <> 1
+    or coalesce(cohorts.conversions, 0) <> coalesce(touched.conversions, 0)
+    or coalesce(cohorts.last_conversions, 0) <> coalesce(touched.conversions, 0)
+    or coalesce(cohorts.acquisition_conversions, 0)
+    <> coalesce(touched.acquisition_conversions, 0)
+    or coalesce(cohorts.revenue_cents, 0) <> coalesce(touched.revenue_cents, 0)
+    or coalesce(cohorts.last_revenue_cents, 0) <> coalesce(touched.revenue_cents, 0)
+{% endtest %}
