@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
-from dbt_built import Built
+from dbt_built import Built, planted_settings, pseudonym
+from dbt_planted import NIGHT, plant
+from dbt_world import tiny_world, with_ledger_person
+
+from touchproof.transform import build
 
 MARTS = "models/marts/insights/_insights__models.yml"
 
@@ -104,3 +109,50 @@ def test_the_only_step_is_anns_from_savings_to_a_loan_that_nothing_earned(built:
         ("later", 2, 1, Decimal("3.19")),
         ("next", 2, 1, Decimal("3.19")),
     ]
+
+
+def test_nothing_but_their_own_mart_reads_what_platforms_claim(built: Built) -> None:
+    manifest = json.loads(
+        (built.settings.paths.root / "dbt" / "target" / "manifest.json").read_text()
+    )
+    children = manifest["child_map"]
+    for staged in ("stg_media__platform_claims", "stg_media__app_installs"):
+        readers = _models_below(f"model.touchproof.{staged}", children)
+        assert readers == {"model.touchproof.mart_platform_claims"}
+
+
+def _models_below(node: str, children: dict[str, list[str]]) -> set[str]:
+    below = {child for child in children[node] if child.startswith("model.")}
+    return below.union(*(_models_below(child, children) for child in below))
+
+
+def test_claims_and_installs_change_no_total(built: Built, tmp_path: Path) -> None:
+    settings = planted_settings(tmp_path)
+    claim = {
+        "date": "2026-06-01",
+        "platform": "google_ads",
+        "campaign_code": "ps_brand_us",
+        "claimed_conversions": "1000",
+        "claimed_value": "9999999.99",
+        "currency": "USD",
+        "window_days": "30",
+    }
+    install = {
+        "date": "2026-06-01",
+        "platform": "google_ads",
+        "campaign_code": "ps_brand_us",
+        "installs": "5000",
+    }
+    claimed = {"media__platform_claims": [claim], "media__app_installs": [install]}
+    tables = with_ledger_person(tiny_world() | claimed, pseudonym("recipient:rcp_cleo"))
+    plant(settings.paths.warehouse, tables)
+    marts = ("mart_campaign_performance", "mart_channel_performance", "mart_platform_claims")
+    build(settings, NIGHT, select=[f"+{mart}" for mart in marts])
+    with_claims = Built(settings, built.report)
+    for mart in marts[:2]:
+        query = f"select * from marts.{mart} order by all"
+        assert with_claims.rows(query) == built.rows(query)
+    assert with_claims.rows(
+        "select claimed_conversions, claimed_value_cents, app_installs, last_touch_conversions"
+        " from marts.mart_platform_claims"
+    ) == [(Decimal(1000), 999_999_999, 5000, Decimal(0))]
