@@ -92,19 +92,18 @@ def _sum_checks(connection: duckdb.DuckDBPyConnection) -> list[Check]:
 
 
 def _privacy_checks(connection: duckdb.DuckDBPyConnection, tables: list[str]) -> list[Check]:
-    """Search every text column of every mart for what looks like an e-mail address."""
+    """Search every text, and every list of texts, for what looks like an e-mail address."""
     checks = []
     for table in tables:
         texts = [
-            name
+            f"{quote(name)}::varchar"
             for name, kind in columns_of(connection, MARTS_SCHEMA, table)
             if kind.startswith("VARCHAR")
         ]
         if not texts:
             continue
         found = " or ".join(
-            f"(contains({quote(name)}, '@') and regexp_matches({quote(name)}, '{_EMAIL_LIKE}'))"
-            for name in texts
+            f"(contains({text}, '@') and regexp_matches({text}, '{_EMAIL_LIKE}'))" for text in texts
         )
         row = connection.execute(
             f"select count(*) from {MARTS_SCHEMA}.{quote(table)} where {found}"  # noqa: S608  (names from the catalogue)

@@ -280,6 +280,10 @@ def test_a_damaged_committed_handoff_is_named(built: Settings) -> None:
             "update marts.dim_campaigns set campaign_name = 'for jo.doe@example.com'",
             "text like an e-mail address",
         ),
+        (
+            "create table marts.fct_journeys as select ['TV', 'jo.doe@example.com'] as path",
+            "rows of fct_journeys with text like an e-mail address",
+        ),
         ("drop table sync.sync_lead_consent", "No sync model was built"),
         ("drop table seeds.bank_terms", "exactly one table bank_terms"),
         ("drop table intermediate.int_person_ids_assigned", "int_person_ids_assigned"),
