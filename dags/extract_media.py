@@ -1,11 +1,12 @@
-"""Land media spend.
+"""Land media: spend, TV spots, program costs, list purchases, platforms' claims and installs.
 
-Purpose: read each platform's daily spend, impressions and clicks and write it to the landing zone
-as an immutable batch.
+Purpose: read what media cost and what platforms and agencies say of themselves, and write it to
+the landing zone as immutable batches.
 
 Schedule: every night at 01:00 business time.
 
-Reads: the drops of the media platforms (spend_<platform>_YYYYMMDD.csv).
+Reads: the drops of platforms and agencies (spend, platform_claims, app_installs, spots, each
+`<kind>_<sender>_YYYYMMDD.csv`) and our own (program_costs, list_purchases: `<kind>_YYYYMMDD.csv`).
 
 Writes: landing/media/, quarantine/media/ for unreadable files, the ledger's run `extract:media`.
 

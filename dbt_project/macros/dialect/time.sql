@@ -34,6 +34,7 @@ name is unknown.
 
 A time that the clock showed twice (the hour after DST ends) is its second showing, in standard
 time; a time that it skipped (the hour in which DST begins) is as much after the skip as it says.
+The zone tables are DuckDB's own; those of an operating system may be older and say otherwise.
 -#}
 {% macro utc_of_wall_clock(local_time, time_zone) -%}
     timezone(

@@ -1,7 +1,8 @@
-"""How people meet us on a day: visits, mails, app sessions, TV spots.
+"""How people meet us on a day: visits, mails, app sessions.
 
 Belongs here: the chances of each contact and what it adds to a person's exposure. Doesn't belong
-here: what people then do (outcomes.py) or how it is written down (the renderers).
+here: what television does (television.py), what people then do (outcomes.py) or how it is written
+down (the renderers).
 """
 
 from __future__ import annotations
@@ -72,17 +73,6 @@ def visit_the_web(
     visits(_DIRECT_RATE * people.affinity[5] * pull, DIRECT)
     visits(np.full(people.count, _REFERRAL_RATE) * people.affinity[4], REFERRAL)
     return clicks
-
-
-def watch_tv(seed: int, day: int, people: People, state: State) -> None:
-    """Expose viewers to the spots of the day; nobody records who saw them."""
-    rng = stream(seed, "tv", day)
-    for number in numbers_of("tv"):
-        campaign = CAMPAIGNS[number]
-        draws = rng.random(people.count)
-        if campaign.runs_on(day):
-            audience = people.watches_tv & (people.is_canadian == (campaign.country == "CA"))
-            state.exposure[audience & (draws < 0.5), number] += 1.0
 
 
 def receive_mails(
@@ -191,6 +181,8 @@ def note_contacts(
 ) -> tuple[dict[int, int], NDArray[np.int64], NDArray[np.int64]]:
     """Add the day's clicks to exposures and contacts, and choose who sends a web form.
 
+    A click that a TV spot caused is a contact, but its effect is the spot's (television.py).
+
     Returns:
         FORM flags by draft position, each person's last touch of the day (Unix seconds, 0: none)
         and the device of that touch.
@@ -199,7 +191,8 @@ def note_contacts(
     columns = drafts.columns()
     person, origin, started = columns["person"], columns["origin"], columns["started"]
     tagged = origin >= 0
-    np.add.at(state.exposure, (person[tagged], origin[tagged]), 1.0)
+    moved = tagged & (columns["spot"] < 0)
+    np.add.at(state.exposure, (person[moved], origin[moved]), 1.0)
     state.contact(person[tagged], started[tagged])
     fresh = (state.registered[person] == 0) & (state.form_sent[person] == 0)
     sends = fresh & (columns["device"] != APP_DEVICE) & (rng.random(len(person)) < _FORM_SHARE)

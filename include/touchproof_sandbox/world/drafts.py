@@ -14,7 +14,7 @@ from touchproof_sandbox.world.randomness import pick
 from touchproof_sandbox.world.records import FIRST_VISIT, Sessions
 from touchproof_sandbox.world.state import State
 
-_COLUMNS = ("person", "device", "started", "origin", "message", "address", "flags")
+_COLUMNS = ("person", "device", "started", "origin", "message", "address", "spot", "flags")
 
 
 class SessionDrafts:
@@ -34,6 +34,7 @@ class SessionDrafts:
         device: ArrayLike | None = None,
         message: ArrayLike = -1,
         address: ArrayLike = -1,
+        spot: ArrayLike = -1,
         flags: ArrayLike = 0,
     ) -> None:
         """Add sessions; without a device each person takes one of the own web devices."""
@@ -41,7 +42,7 @@ class SessionDrafts:
         if device is None:
             drawn = pick(self._rng, len(who), [0.68, 0.22, 0.10])
             device = np.minimum(drawn, self._people.device_count[who] - 1)
-        values = (who, device, started, origin, message, address, flags)
+        values = (who, device, started, origin, message, address, spot, flags)
         for name, value in zip(_COLUMNS, values, strict=True):
             column = np.broadcast_to(np.asarray(value, dtype=np.int64), who.shape)
             self._parts[name].append(column)

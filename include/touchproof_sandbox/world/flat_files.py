@@ -1,7 +1,7 @@
-"""The plain files of a day: media spend, the app's exports and the two banks' openings.
+"""The plain files of a day: the app's exports and the two banks' openings.
 
 Belongs here: columns, spellings, separators and character sets of each file. Doesn't belong here:
-what happened (the simulation).
+what happened (the simulation), what media cost (media_files.py).
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from touchproof_sandbox.world.randomness import stream
 from touchproof_sandbox.world.records import BankOpening, Day, Registration
 
 LEAD_SPELLINGS = ("Google", "google ads", "GOOGLE", "AdWords", "google_cpc", "Googl")
-_SPEND = ("date", "platform", "campaign_code", "campaign_name", "ad_group", "impressions",
-          "clicks", "cost", "currency")  # fmt: skip
 REGISTRATION_COLUMNS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
                   "first_name", "last_name", "birth_date", "postal_code", "country",
                   "lead_source", "lead_comment", "install_id", "web_client_id")  # fmt: skip
@@ -33,7 +31,6 @@ _MAPLE = ("reference", "produit", "date_ouverture", "courriel", "prenom", "nom",
           "date_naissance", "code_postal", "jeton", "client_existant", "solde")  # fmt: skip
 _NORTHLAKE_CODES = ("SAV", "CHK", "LOAN", "TRF")
 _MAPLE_CODES = ("EPARGNE", "CHEQUE", "PRET", "VIREMENT")
-_CLICK_RATE = {"paid_search": 0.045, "paid_social": 0.011, "display": 0.0016, "tv": 0.0004}
 
 
 def lead_source(origin: int, draw: int) -> str:
@@ -71,39 +68,6 @@ def messy_email(address: str, draw: int) -> str:
     if draw % 100 < 5:
         return f" {address} "
     return address
-
-
-def spend_files(seed: int, day: Day) -> dict[str, bytes]:
-    """Return the spend file of each platform that was paid that day, by file name."""
-    rng = stream(seed, "spend", day.day)
-    noise = rng.random((len(CAMPAIGNS), 2))
-    rows: dict[str, list[list[Any]]] = {}
-    date = calendar.date_of(day.day)
-    for number, campaign in enumerate(CAMPAIGNS):
-        if not campaign.platform or not campaign.runs_on(day.day):
-            continue
-        clicks, sends = int(day.clicks[number]), int(day.sends[number])
-        if campaign.channel == "list_email" and not sends:
-            continue
-        for part, share in ((1, 0.6), (2, 0.4)):
-            reported = round(clicks * share * (1.05 + 0.2 * noise[number, 0]))
-            if campaign.channel == "list_email":
-                impressions, cents = round(sends * share), round(sends * share * campaign.cost / 10)
-            elif campaign.channel == "tv":
-                impressions = round((40_000 + 20_000 * noise[number, 1]) * share)
-                cents = round(campaign.cost * 100 * share * (0.8 + 0.4 * noise[number, 1]))
-            else:
-                impressions = round(reported / _CLICK_RATE[campaign.channel]) + 40 + part
-                cents = round(reported * campaign.cost * 100 * (0.85 + 0.3 * noise[number, 1]))
-            cost = f"{cents // 100}.{cents % 100:02d}"
-            rows.setdefault(campaign.platform, []).append(
-                [date.isoformat(), campaign.platform, campaign.code, campaign.name,
-                 f"{campaign.code}_g{part}", impressions, reported, cost, campaign.currency]
-            )  # fmt: skip
-    return {
-        f"spend_{platform}_{date:%Y%m%d}.csv": csv_text(_SPEND, lines).encode()
-        for platform, lines in rows.items()
-    }
 
 
 def app_files(seed: int, people: People, day: Day) -> dict[str, bytes]:

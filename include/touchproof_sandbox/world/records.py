@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from touchproof_sandbox.world.spots import Spot
+
 FIRST_VISIT = 1
 FORM = 2
 SIGN_UP = 4
@@ -31,6 +33,7 @@ class Sessions:
     `device` is 0 to 2 (cookie) or `APP_DEVICE`; `started` is in Unix seconds; `origin` is a
     campaign number or DIRECT, ORGANIC, REFERRAL; `message` the campaign of an in-app message or
     push (-1: none); `address` the address whose recipient id the landing page carries (-1: none);
+    `spot` the place among the day's TV spots of the one that caused the session (-1: none);
     `flags` a sum of the constants above; `number` counts the device's sessions from 1;
     `first_origin` and `first_seen` belong to the device's first session; `is_known` says that the
     person has an app user at the end of the session.
@@ -42,6 +45,7 @@ class Sessions:
     origin: NDArray[np.int64]
     message: NDArray[np.int64]
     address: NDArray[np.int64]
+    spot: NDArray[np.int64]
     flags: NDArray[np.int64]
     number: NDArray[np.int64]
     first_origin: NDArray[np.int64]
@@ -136,6 +140,25 @@ class Cause:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """State what a platform claims of one day for a campaign: hundredths of conversions, value."""
+
+    day: int
+    campaign: int
+    hundredths: int
+    cents: int
+    window_days: int
+
+
+@dataclass(frozen=True)
+class Installs:
+    """State how many installs a platform counts for a campaign on a day."""
+
+    campaign: int
+    count: int
+
+
+@dataclass(frozen=True)
 class FormLead:
     """Describe a web form that somebody sent."""
 
@@ -154,10 +177,13 @@ class Day:
     mails: Mails
     clicks: NDArray[np.int64]
     sends: NDArray[np.int64]
+    spots: tuple[Spot, ...] = ()
     registrations: tuple[Registration, ...] = ()
     ledger: tuple[LedgerEntry, ...] = ()
     consents: tuple[ConsentEvent, ...] = ()
     openings: tuple[BankOpening, ...] = ()
     causes: tuple[Cause, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    installs: tuple[Installs, ...] = ()
     forms: tuple[FormLead, ...] = ()
     opted_out: tuple[tuple[int, int], ...] = field(default=())

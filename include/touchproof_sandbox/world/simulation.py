@@ -10,7 +10,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from touchproof_sandbox.world import bank_openings, contacts, outcomes, registering, selling
+from touchproof_sandbox.world import (
+    bank_openings,
+    claims,
+    contacts,
+    outcomes,
+    registering,
+    selling,
+    television,
+)
 from touchproof_sandbox.world.campaigns import CAMPAIGNS, numbers_of
 from touchproof_sandbox.world.drafts import SessionDrafts
 from touchproof_sandbox.world.people import People
@@ -25,6 +33,7 @@ from touchproof_sandbox.world.records import (
     Registration,
     Sessions,
 )
+from touchproof_sandbox.world.spots import spots_aired_on
 from touchproof_sandbox.world.state import EXPOSURE_DECAY, State
 
 
@@ -39,6 +48,7 @@ class Simulation:
     def __init__(self, seed: int, people: People) -> None:
         self._seed = seed
         self._people = people
+        self._viewers = television.viewers_of(seed, people)
         self.state = State.before_the_first_day(people)
         self.next_day = 0
 
@@ -52,8 +62,10 @@ class Simulation:
         seed, people, state = self._seed, self._people, self.state
         state.exposure *= EXPOSURE_DECAY
         drafts = SessionDrafts(people, stream(seed, "device", day))
-        contacts.watch_tv(seed, day, people, state)
+        spots = spots_aired_on(seed, day)
+        television.watch_tv(seed, day, people, state)
         clicks = contacts.visit_the_web(seed, day, people, state, drafts)
+        clicks += television.answer_spots(seed, day, self._viewers, state, drafts, spots)
         mails, sends = contacts.receive_mails(seed, day, people, state, drafts)
         contacts.use_the_app(seed, day, people, state, drafts)
         flags, last_touch, last_device = contacts.note_contacts(seed, day, state, drafts)
@@ -67,18 +79,21 @@ class Simulation:
         sessions = drafts.finish(state, out.session_flags)
         forms = _forms(seed, day, sessions, self.state)
         left = mails.unsubscribed > 0
+        clicks += np.bincount(mails.campaign[mails.clicked > 0], minlength=len(CAMPAIGNS))
         return Day(
             day=day,
             sessions=sessions,
             mails=_with_service_mails(people, mails, out.registrations, forms),
-            clicks=clicks
-            + np.bincount(mails.campaign[mails.clicked > 0], minlength=len(CAMPAIGNS)),
+            clicks=clicks,
             sends=sends,
+            spots=spots,
             registrations=tuple(out.registrations),
             ledger=tuple(out.ledger),
             consents=tuple(out.consents),
             openings=tuple(out.openings),
             causes=tuple(out.causes),
+            claims=claims.claim_conversions(seed, day, people, state, out),
+            installs=claims.count_installs(seed, day, people, state, out, clicks),
             forms=forms,
             opted_out=tuple(
                 (int(person), int(at))

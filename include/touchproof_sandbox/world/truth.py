@@ -1,7 +1,7 @@
 """The planted truth: who is who, what caused what, which bank customers are skips.
 
-Belongs here: the three truth tables, which the pipeline never reads. Doesn't belong here: how the
-truth comes about (simulation.py) or how a result is scored against it.
+Belongs here: three truth tables, which the pipeline never reads. Doesn't belong here: the truth of
+television (tv_truth.py), how the truth comes about (simulation.py) or how a result is scored.
 """
 
 from __future__ import annotations

@@ -18,13 +18,15 @@ from touchproof.errors import BadInputError
 from touchproof_sandbox.world import calendar, files
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.crm_records import OBJECTS, table_of
-from touchproof_sandbox.world.flat_files import app_files, bank_files, spend_files
+from touchproof_sandbox.world.flat_files import app_files, bank_files
 from touchproof_sandbox.world.ga4 import EventTable, event_table
 from touchproof_sandbox.world.mail_events import mail_events
+from touchproof_sandbox.world.media_files import media_files
 from touchproof_sandbox.world.people import People, make_people
 from touchproof_sandbox.world.records import BankOpening, Cause, Day, Registration
 from touchproof_sandbox.world.simulation import Simulation
 from touchproof_sandbox.world.truth import causes_table, people_table, skips_table
+from touchproof_sandbox.world.tv_truth import AnsweredSpots
 
 _LOG = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class GenerationReport:
     app_openings: int
     bank_openings: int
     skips: int
+    spots: int
 
 
 @dataclass
@@ -52,12 +55,14 @@ class _Truth:
     registrations: list[Registration] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     openings: list[BankOpening] = field(default_factory=list)
+    spots: AnsweredSpots = field(default_factory=AnsweredSpots)
     accounts: set[str] = field(default_factory=set)
 
     def take(self, day: Day) -> None:
         self.registrations.extend(day.registrations)
         self.causes.extend(day.causes)
         self.openings.extend(day.openings)
+        self.spots.take(day)
         self.accounts.update(e.account_id for e in day.ledger if e.entry_type == "opening")
 
     def known_causes(self) -> list[Cause]:
@@ -142,6 +147,8 @@ class World:
             "people": people_table(people, crm, truth.registrations, simulation.state),
             "causes": causes_table(truth.known_causes()),
             "skips": skips_table(people, truth.openings, simulation.state),
+            "tv_spots": truth.spots.spots_table(),
+            "tv_visits": truth.spots.visits_table(people),
         }
         for name, table in tables.items():
             writer.write(f"truth/{name}.parquet", files.parquet_bytes(table))
@@ -156,6 +163,7 @@ class World:
             app_openings=len(truth.accounts),
             bank_openings=len(truth.openings),
             skips=sum(opening.why == "contacted_first" for opening in truth.openings),
+            spots=truth.spots.count,
         )
         _LOG.info("wrote %s days, %s files, %s bytes", report.days, report.files, report.bytes)
         return report
@@ -180,7 +188,7 @@ class World:
                 f"{folder}/email/events_{date_:%Y%m%d}.json.gz",
                 files.gzip_bytes(files.json_bytes(mails)),
             )
-        for name, content in spend_files(self.seed, day).items():
+        for name, content in media_files(self.seed, self.people, day).items():
             writer.write(f"{folder}/media/{name}", content)
         for name, content in app_files(self.seed, self.people, day).items():
             writer.write(f"{folder}/app/{name}", content)
