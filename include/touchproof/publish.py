@@ -9,8 +9,11 @@ Steps, each durable before the next begins:
 1. checks on the built marts; a failure changes nothing;
 2. the handoff as a new version beside the old ones, then the night's link;
 3. the marts as a new file beside the published one, then a rename over it;
-4. the ledger's row `published_nights` with all hashes, the night's new person ids and the first
-   fits that its build made: the commit.
+4. the ledger's row `published_nights` with all hashes, the night's new person ids, the first fits
+   that its build made and the months that it closes: the commit.
+
+Between 1 and 2 the files of the months that the night closes are written; without the commit they
+count for nothing.
 
 A published file never goes back in time: an older night that is repeated gets its handoff and its
 commit row, the published file stays with the newest night.
@@ -26,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from touchproof.clock import Clock
+from touchproof.closed_months import close_months
 from touchproof.durable import fsync, rename, sha256_of
 from touchproof.errors import BadInputError, GateFailedError
 from touchproof.handoff import show_handoff, sweep, write_handoff
@@ -65,6 +69,7 @@ class PublishReport:
     handoff_rows: int
     new_person_ids: int
     new_model_fits: int
+    closed_months: tuple[date, ...]
     checks: tuple[Check, ...]
 
 
@@ -84,7 +89,8 @@ def publish(
         on_step: Called with the name of each durable step, before and after it.
 
     Raises:
-        GateFailedError: If a check fails; yesterday's published file and handoff stay.
+        GateFailedError: If a check fails or a month can't be closed; yesterday's published file
+            and handoff stay.
         BadInputError: If nothing has been built.
         LockTimeoutError: If another step holds the warehouse for too long.
     """
@@ -117,6 +123,9 @@ def _publish(
     fits = new_model_fits(connection)
     ledger = Ledger.of(settings)
     root = settings.paths.handoff(night).parent
+    nights = ledger.published_nights()
+    is_newest = not nights or nights[-1].night <= night
+    closings = close_months(connection, settings, night) if is_newest else ()
     step("checks passed")
 
     handoff = write_handoff(connection, root, night, step)
@@ -124,7 +133,6 @@ def _publish(
     step("after handoff link")
 
     marts = tuple(row_hashes(connection, MARTS_SCHEMA).values())
-    nights = ledger.published_nights()
     outcome, sha256 = _put_marts(connection, settings, night, marts, nights, step)
 
     mart_hashes = {mart.table: mart.row_hash for mart in marts}
@@ -148,6 +156,7 @@ def _publish(
         new_person_ids=persons,
         person_id_changes=changes,
         new_model_fits=fits,
+        closings=closings,
     )
     step("after commit")
     sweep(root, night, handoff.version)
@@ -161,6 +170,7 @@ def _publish(
         handoff_rows=sum(file.rows for file in handoff.files),
         new_person_ids=persons.num_rows,
         new_model_fits=len(fits),
+        closed_months=tuple(period.month for period in closings),
         checks=checks,
     )
 
@@ -178,8 +188,6 @@ def person_id_changes(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, 
 
 def new_model_fits(connection: duckdb.DuckDBPyConnection) -> list[ModelFit]:
     """Return the fits that the build made because the ledger had none of their model, sorted."""
-    if not columns_of(connection, *_FITS):
-        return []
     columns = ", ".join(field.name for field in fields(ModelFit))
     made = _of_the_build(connection, _FITS, columns, "where is_new")
     return [ModelFit(**row) for row in made.to_pylist()]

@@ -1,7 +1,8 @@
 """Copies of the ledger, taken while it is in use, and putting one back.
 
 Belongs here: backup and restore of a SQLite ledger. Doesn't belong here: a PostgreSQL ledger,
-whose own tools do this, and what must be checked in Salesforce after a restore (`push reconcile`).
+whose own tools do this, the files of closed months (closed_files.py), and what must be checked in
+Salesforce after a restore (`push reconcile`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from touchproof.clock import Clock
 from touchproof.durable import fsync, rename, sha256_of
 from touchproof.errors import BadInputError, LedgerError
+from touchproof.ledger.closed_files import bring_back, keep_copies, leftovers
 from touchproof.ledger.engine import BUSY_TIMEOUT_SECONDS, ledger_lock, open_engine, sqlite_file
 from touchproof.ledger.schema import HEAD_REVISION
 from touchproof.ledger.store import Ledger
@@ -56,19 +58,22 @@ class RestoreReport:
 def backup(settings: Settings, night: date, clock: Clock) -> BackupReport:
     """Copy the ledger to `ledger/backups/` while others use it; keep the last 14 copies.
 
+    The files of closed months go with it, each once, and stay.
+
     Args:
         settings: The world.
         night: The night after whose publish the copy is made; part of the file's name.
         clock: Gives the moment, the other part of the name.
 
     Raises:
-        LedgerError: If the ledger isn't a SQLite file, or the copy isn't sound.
+        LedgerError: If the ledger isn't a SQLite file, the copy isn't sound, or a file of a closed
+            month is gone.
     """
     file = _file_of(settings)
     Ledger.of(settings)  # refuses another world
     folder = settings.paths.ledger_backups
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for leftover in folder.glob(".*.tmp*"):
+    for leftover in (*folder.glob(".*.tmp*"), *leftovers(folder)):
         leftover.unlink()
     target = folder / f"touchproof-{_stamp(clock())}-night-{night.isoformat()}.sqlite.gz"
     copy = folder / f".{target.name}.tmp"
@@ -78,6 +83,7 @@ def backup(settings: Settings, night: date, clock: Clock) -> BackupReport:
         source.backup(destination)
         destination.execute("pragma journal_mode = delete")
     _require_sound(copy, settings.world)
+    keep_copies(copy, settings.paths.closed_months, folder)
     _private(packed)
     with (
         copy.open("rb") as content,
@@ -117,8 +123,8 @@ def restore(settings: Settings, path: Path, clock: Clock) -> RestoreReport:
 
     Raises:
         BadInputError: If there is no such file.
-        LedgerError: If the copy is damaged, newer than this code, or belongs to another world or
-            org; the ledger then stays as it is.
+        LedgerError: If the copy is damaged, newer than this code, belongs to another world or org,
+            or names a file of a closed month that is lost; the ledger then stays as it is.
     """
     file = _file_of(settings)
     if not path.is_file():
@@ -126,12 +132,16 @@ def restore(settings: Settings, path: Path, clock: Clock) -> RestoreReport:
     file.parent.mkdir(parents=True, exist_ok=True)
     with _unpacked(path, file.parent) as copy:
         org_id = _require_sound(copy, settings.world)
+        closed = settings.paths.closed_months
         if not file.exists():
+            bring_back(copy, closed, path.parent)
             rename(copy, file)
             return RestoreReport(path.name, None)
         with ledger_lock(open_engine(settings.ledger_location)):
             aside = file.with_name(f"{file.stem}-replaced-{_stamp(clock())}.sqlite")
-            if _keep_aside(file, aside, settings.world, org_id):
+            is_writable = _keep_aside(file, aside, settings.world, org_id)
+            bring_back(copy, closed, path.parent)
+            if is_writable:
                 with closing(_connect(copy)) as source, closing(_connect(file)) as destination:
                     source.backup(destination)  # one transaction of the live ledger
             else:

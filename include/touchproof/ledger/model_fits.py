@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, and_, delete, func, select
 
 from touchproof.errors import LedgerError
 from touchproof.ledger import schema
@@ -85,15 +85,18 @@ def commit_fits(
     """
     table = schema.model_fits
     for fit in fits:
-        # What takes a first fit's place is as old as that one: fits made since then are newer.
-        removal = delete(table).where(
-            table.c.attribution_model == fit.attribution_model,
-            table.c.night == night,
-            table.c.origin == NIGHT,
-            table.c.model_fit_id != fit.model_fit_id,
+        of_model = table.c.attribution_model == fit.attribution_model
+        of_night = and_(of_model, table.c.night == night, table.c.origin == NIGHT)
+        made_before: list[datetime] = list(
+            connection.scalars(select(table.c.fitted_at).where(of_night))
         )
-        replaced: list[datetime] = list(connection.scalars(removal.returning(table.c.fitted_at)))
-        _insert_missing(connection, [fit], night, NIGHT, min([at, *replaced]))
+        # A night that is repeated from an older state adds nothing to the fits made since then.
+        if not made_before and connection.scalar(select(func.count()).where(of_model)):
+            continue
+        replaced = and_(of_night, table.c.model_fit_id != fit.model_fit_id)
+        connection.execute(delete(table).where(replaced))
+        # What takes a first fit's place is as old as that one: fits made since then are newer.
+        _insert_missing(connection, [fit], night, NIGHT, min([at, *made_before]))
 
 
 def _insert_missing(

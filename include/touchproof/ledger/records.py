@@ -109,6 +109,21 @@ class Restatement:
     reason: str
 
 
+@dataclass(frozen=True)
+class ClosedPeriod:
+    """Describe a closed month, with which every earlier month is closed.
+
+    Args:
+        month: Its first day.
+        closed_night: The night at whose publish it was closed.
+        files: sha256 by name of the files that hold it, e.g. `credits.parquet`.
+    """
+
+    month: date
+    closed_night: date
+    files: Mapping[str, str]
+
+
 def canonical_json(value: object) -> str:
     """Return one text for one value: sorted keys, no spaces, Unicode as it is."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

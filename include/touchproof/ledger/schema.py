@@ -283,6 +283,16 @@ restatements = Table(
     Column("restated_at", UtcDateTime, nullable=False),
 )
 
+# One row per month that finance closed; it closes every earlier month with it.
+closed_periods = Table(
+    "closed_periods",
+    metadata,
+    Column("month", Date, primary_key=True),  # its first day
+    Column("closed_night", Date, nullable=False),
+    Column("files_json", Text, nullable=False),  # sha256 by file below ledger/closed/<month>/
+    Column("closed_at", UtcDateTime, nullable=False),
+)
+
 published_nights = Table(
     "published_nights",
     metadata,
@@ -312,6 +322,8 @@ _REFUSALS = (
     ("claim_events", "delete", "", "claim_events is append-only"),
     ("packs", "update", "OLD.state = 'issued'", "an issued pack never changes"),
     ("packs", "delete", "OLD.state = 'issued'", "an issued pack never changes"),
+    ("closed_periods", "update", "", "a closed month never changes"),
+    ("closed_periods", "delete", "", "a closed month never changes"),
 )
 
 

@@ -19,8 +19,10 @@ import pyarrow as pa
 from sqlalchemy import Connection, select
 
 from touchproof.clock import Clock
+from touchproof.closed_months import require_sound
 from touchproof.errors import LedgerError
 from touchproof.landing import Batch, Landing, PartTable, Window
+from touchproof.ledger.closed_periods import closed_periods
 from touchproof.ledger.records import canonical_json
 from touchproof.ledger.schema import metadata
 from touchproof.ledger.store import Ledger, arrow_table
@@ -44,9 +46,11 @@ def land_ledger(settings: Settings, night: date, clock: Clock) -> list[Batch]:
         One batch an entity of `sources.ledger.SOURCE`, in its order.
 
     Raises:
-        LedgerError: If the night is committed but its batches are gone from landing.
+        LedgerError: If the night is committed but its batches are gone from landing, or a file of
+            a closed month, which the build will read too, is missing or damaged.
     """
     ledger = Ledger.of(settings)
+    require_sound(settings.paths, closed_periods(ledger))
     landing = Landing(settings.paths.landing)
     window = Window(night, night + timedelta(days=1))
     last = ledger.last_published_night()

@@ -19,6 +19,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from touchproof.errors import LedgerError
 from touchproof.ledger import schema
+from touchproof.ledger.closed_periods import commit_closings
 from touchproof.ledger.engine import (
     claim_ownership,
     migrate,
@@ -30,6 +31,7 @@ from touchproof.ledger.engine import (
 from touchproof.ledger.model_fits import commit_fits
 from touchproof.ledger.records import (
     AcknowledgedRow,
+    ClosedPeriod,
     ModelFit,
     PublishedNight,
     RunRecord,
@@ -131,6 +133,7 @@ class Ledger:
         new_person_ids: pa.Table | Iterable[tuple[str, str]] = (),
         person_id_changes: Iterable[tuple[str, str]] = (),
         new_model_fits: Iterable[ModelFit] = (),
+        closings: Iterable[ClosedPeriod] = (),
     ) -> None:
         """Write the row that makes a night published, with all that moves with it.
 
@@ -147,6 +150,7 @@ class Ledger:
             new_person_ids: Table or rows of (identifier_hmac, person_id).
             person_id_changes: Rows of (old_person_id, new_person_id).
             new_model_fits: The first fits of data-driven models, made by this night's build.
+            closings: The months that this night closes; their files lie in their place.
         """
         values = {
             "published_at": published_at,
@@ -168,6 +172,7 @@ class Ledger:
             insert_missing(connection, schema.person_ids, persons)
             insert_missing(connection, schema.person_id_history, changes)
             commit_fits(connection, night, new_model_fits, published_at)
+            commit_closings(connection, closings, published_at)
 
     def published_nights(self) -> list[PublishedNight]:
         """Return the committed nights, oldest first."""

@@ -17,6 +17,7 @@ import pytest
 from touchproof.durable import sha256_of
 from touchproof.errors import BadInputError, GateFailedError, LedgerError
 from touchproof.handoff import committed_handoff, last_committed_handoff
+from touchproof.ledger.model_fits import recorded_fits
 from touchproof.ledger.store import Ledger
 from touchproof.publish import PublishReport, publish
 from touchproof.row_hash import row_hashes
@@ -56,6 +57,13 @@ TABLES = {
     ),
     "intermediate.int_person_id_merges": (
         "select 'per_old' as from_person_id, 'per_1' as person_id"
+    ),
+    "intermediate.int_model_fits_applied": (
+        "select 'fit_' || attribution_model as model_fit_id, attribution_model,"
+        " date '2026-03-01' as training_start_date, date '2026-06-28' as training_end_date,"
+        " 'abc' as data_sha256, '{}' as parameters_json, date '2026-03-04' as credits_from_date,"
+        " attribution_model = 'markov' as is_new"
+        " from (values ('markov'), ('shapley')) models(attribution_model)"
     ),
 }
 
@@ -191,6 +199,14 @@ def test_new_person_ids_are_committed_with_the_night(built: Settings) -> None:
             "select old_person_id, new_person_id, night from person_id_history"
         )
         assert [tuple(row) for row in found] == [("per_old", "per_1", NIGHT.isoformat())]
+
+
+def test_the_fits_that_a_build_made_are_committed_with_the_night(built: Settings) -> None:
+    assert publish(built, NIGHT, clock).new_model_fits == 1
+    publish(built, NIGHT, lambda: MOMENT + timedelta(hours=3))
+    (fit,) = recorded_fits(Ledger.of(built))
+    assert (fit.fit.model_fit_id, fit.fit.credits_from_date) == ("fit_markov", date(2026, 3, 4))
+    assert (fit.night, fit.origin, fit.fitted_at) == (NIGHT, "night", MOMENT)
 
 
 def test_a_repeated_night_with_equal_content_changes_nothing(built: Settings) -> None:

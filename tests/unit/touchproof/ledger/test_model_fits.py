@@ -81,6 +81,15 @@ def test_a_later_night_without_a_first_fit_leaves_the_fits_alone(
     assert [one.fit for one in recorded_fits(ledger)] == [FIT]
 
 
+def test_an_older_night_that_is_repeated_adds_no_fit(
+    ledger: Ledger, night: date, now: datetime
+) -> None:
+    commit(ledger, night, now, [FIT])
+    older = replace(FIT, model_fit_id="mf_markov_0")
+    commit(ledger, night - timedelta(days=1), now + timedelta(hours=1), [older])
+    assert [one.fit for one in recorded_fits(ledger)] == [FIT]
+
+
 def test_adding_a_known_fit_changes_nothing(ledger: Ledger, night: date, now: datetime) -> None:
     assert add_fits(ledger, [FIT], night=night, origin="month", at=now) == [FIT]
     later = now + timedelta(days=1)

@@ -29,6 +29,12 @@ _REFUSALS = {
         "CREATE TRIGGER refuse_delete_of_packs "
         "BEFORE DELETE ON packs WHEN OLD.state = 'issued' "
         "BEGIN SELECT RAISE(ABORT, 'an issued pack never changes'); END",
+        "CREATE TRIGGER refuse_update_of_closed_periods "
+        "BEFORE UPDATE ON closed_periods "
+        "BEGIN SELECT RAISE(ABORT, 'a closed month never changes'); END",
+        "CREATE TRIGGER refuse_delete_of_closed_periods "
+        "BEFORE DELETE ON closed_periods "
+        "BEGIN SELECT RAISE(ABORT, 'a closed month never changes'); END",
     ),
     "postgresql": (
         "CREATE FUNCTION refuse_update_of_claim_events() "
@@ -59,6 +65,20 @@ _REFUSALS = {
         "CREATE TRIGGER refuse_delete_of_packs "
         "BEFORE DELETE ON packs "
         "FOR EACH ROW WHEN (OLD.state = 'issued') EXECUTE FUNCTION refuse_delete_of_packs()",
+        "CREATE FUNCTION refuse_update_of_closed_periods() "
+        "RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ "
+        "BEGIN RAISE EXCEPTION 'a closed month never changes'; END $$",
+        "CREATE TRIGGER refuse_update_of_closed_periods "
+        "BEFORE UPDATE ON closed_periods "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_update_of_closed_periods()",
+        "CREATE FUNCTION refuse_delete_of_closed_periods() "
+        "RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ "
+        "BEGIN RAISE EXCEPTION 'a closed month never changes'; END $$",
+        "CREATE TRIGGER refuse_delete_of_closed_periods "
+        "BEFORE DELETE ON closed_periods "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_delete_of_closed_periods()",
     ),
 }
 
@@ -76,6 +96,14 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Text()),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("org_id", "object", "record_key", name=op.f("pk_acknowledged")),
+    )
+    op.create_table(
+        "closed_periods",
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("closed_night", sa.Date(), nullable=False),
+        sa.Column("files_json", sa.Text(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("month", name=op.f("pk_closed_periods")),
     )
     op.create_table(
         "dead_letters",
