@@ -59,6 +59,16 @@ class GroupLift:
         below, above = self._distances((1.0 + level) / 2)
         return self.lift - below, self.lift + above
 
+    def margins(self, level: float) -> tuple[Floats, Floats]:
+        """Return half the normal interval from errors of each spot's own, and from the baseline's.
+
+        Args:
+            level: Probability that the interval holds.
+        """
+        factor = float(stats.norm.ppf((1.0 + level) / 2))
+        own = np.sqrt(self.chance_variance + self.sharing_variance)
+        return factor * own, factor * self.baseline_deviation
+
     def is_significant(self, level: float) -> Mask:
         """Tell which lifts are above 0 with at least this one-sided probability."""
         below, _ = self._distances(level)

@@ -64,6 +64,30 @@ class TvSettings:
     min_significance: float = 0.975
     time_zones: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def from_rows(cls, rows: pa.Table) -> TvSettings:
+        """Return the settings of a table with one row a country, as int_tv_settings_listed.
+
+        Args:
+            rows: `country`, `clock_time_zone`, and the settings, the same in every row.
+
+        Raises:
+            TvInputError: If there is no row.
+        """
+        if rows.num_rows == 0:
+            raise TvInputError(
+                "No country has settings", where="tv_countries, tv_settings", todo="Add a row."
+            )
+        first, *_ = by_country = rows.to_pylist()
+        return cls(
+            response_window_minutes=int(first["response_window_minutes"]),
+            guard_minutes=int(first["guard_minutes"]),
+            baseline_span_days=int(first["baseline_span_days"]),
+            interval_level=float(first["interval_level"]),
+            min_significance=float(first["min_significance"]),
+            time_zones={str(row["country"]): str(row["clock_time_zone"]) for row in by_country},
+        )
+
 
 @dataclass(frozen=True)
 class _Country:

@@ -30,8 +30,8 @@ _LIFT_COLUMNS: dict[str, pa.DataType] = {
     "lift_visits_lower": pa.float64(),
     "lift_visits_upper": pa.float64(),
     "is_significant": pa.bool_(),
-    "own_variance": pa.float64(),
-    "baseline_deviation": pa.float64(),
+    "own_margin_squared": pa.float64(),
+    "baseline_margin": pa.float64(),
 }
 _MINUTE_COLUMNS: dict[str, pa.DataType] = {
     "spot_id": pa.string(),
@@ -50,7 +50,9 @@ class TvLift:
 
     Args:
         spots: One row a spot (LIFT_SCHEMA), sorted by spot_id. Numbers are null where the spot is
-            unmeasured; lifts may be negative.
+            unmeasured; lifts may be negative. The interval of a sum of lifts is that sum plus and
+            minus sqrt(sum of own_margin_squared + (sum of baseline_margin)^2): spots err for
+            themselves, but perhaps all in the same direction where they share a baseline.
         minutes: One row a measured spot and minute of its window (MINUTE_SCHEMA), sorted: what was
             seen, what would have been, what the spot is expected to have brought, and the weight
             that it has in each visit of that minute; 0 for a spot without significant lift.
@@ -61,6 +63,15 @@ class TvLift:
     spots: pa.Table
     minutes: pa.Table
     shapes: Mapping[tuple[str, int], Floats]
+
+    def with_nested_minutes(self) -> pa.Table:
+        """Return the spots with their minutes as a list of structs, null where unmeasured."""
+        by_spot: dict[str, list[object]] = {}
+        for row in self.minutes.to_pylist():
+            by_spot.setdefault(str(row.pop("spot_id")), []).append(row)
+        kind = pa.list_(pa.struct(list(MINUTE_SCHEMA)[1:]))
+        lists = [by_spot.get(str(row["spot_id"])) for row in self.spots.to_pylist()]
+        return self.spots.append_column("minutes", pa.array(lists, kind))
 
 
 @dataclass
@@ -107,7 +118,7 @@ class LiftRows:
         # Rounding running sums keeps the sum of a group's lifts the whole, to the last digit.
         lift = np.diff(np.round(np.cumsum(lifts.lift), DIGITS), prepend=0.0)
         lower, upper = lifts.bounds(level)
-        own = lifts.chance_variance + lifts.sharing_variance
+        own, common = lifts.margins(level)
         for place, spot_id in enumerate(spot_ids):
             window = inside[:, place]
             others = inside[window].any(axis=0).sum() - 1
@@ -121,8 +132,8 @@ class LiftRows:
                     int(seen[window].sum()),
                     *(_rounded(number) for number in numbers),
                     bool(is_significant[place]),
-                    _rounded(own[place]),
-                    _rounded(lifts.baseline_deviation[place]),
+                    _rounded(own[place] ** 2),
+                    _rounded(common[place]),
                 )
             )
             self._minutes += [

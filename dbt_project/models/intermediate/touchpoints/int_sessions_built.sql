@@ -9,6 +9,7 @@ events as (
         ga_session_id,
         event_at,
         platform,
+        country,
         campaign_code,
         traffic_source,
         traffic_medium,
@@ -39,6 +40,8 @@ sessions as (
         max(event_at) as ended_at,
         count(*) as event_count,
         min_by(platform, event_number) as platform,
+        -- Where the session began; a traveller's later events don't move it.
+        min_by(country, event_number) as country,
         min_by(_batch_id, event_number) as _batch_id,
         min_by(_landed_at, event_number) as _landed_at,
         min(case when has_traffic then event_number end) as traffic_event_number,
@@ -58,6 +61,7 @@ with_traffic as (
         sessions.ended_at,
         sessions.event_count,
         sessions.platform,
+        sessions.country,
         sessions._batch_id,
         sessions._landed_at,
         sessions.landing_url,
@@ -113,6 +117,7 @@ final as (
         with_traffic.ended_at,
         with_traffic.event_count,
         with_traffic.platform,
+        with_traffic.country,
         with_traffic.campaign_code,
         coalesce(
             spellings.traffic_source,

@@ -91,7 +91,11 @@ repeated_responses as (
 -- A visit in which a form was sent is the form.
 form_visits as (
 
-    select visits.touchpoint_id
+    select
+        visits.touchpoint_id,
+        visits.session_key,
+        forms.touchpoint_id as form_touchpoint_id,
+        forms.touched_at as sent_at
     from person_touches as visits
     inner join person_touches as forms
         on visits.session_key = forms.session_key
@@ -115,6 +119,64 @@ merged_touches as (
 
     select touchpoint_id
     from repeated_responses
+
+),
+
+-- The one touch that stands for a session's visit: the visit itself, else the click that opened it,
+-- else the first form sent in it.
+stand_ins as (
+
+    select
+        person_touches.session_key as visit_session_key,
+        person_touches.touchpoint_id,
+        1 as stand_in_rank,
+        person_touches.touched_at
+    from person_touches
+    left join merged_touches on person_touches.touchpoint_id = merged_touches.touchpoint_id
+    where person_touches.interaction = 'visit' and merged_touches.touchpoint_id is null
+
+    union all
+
+    select
+        session_key as visit_session_key,
+        click_touchpoint_id as touchpoint_id,
+        2 as stand_in_rank,
+        visited_at as touched_at
+    from opened_visits
+
+    union all
+
+    select
+        session_key as visit_session_key,
+        form_touchpoint_id as touchpoint_id,
+        3 as stand_in_rank,
+        sent_at as touched_at
+    from form_visits
+
+),
+
+first_stand_ins as (
+
+    select
+        visit_session_key,
+        touchpoint_id,
+        touched_at
+    from stand_ins
+    qualify row_number() over (
+        partition by visit_session_key
+        order by stand_in_rank, touched_at, touchpoint_id
+    ) = 1
+
+),
+
+-- A click that opened several visits stands for the first of them.
+visit_sessions as (
+
+    select
+        touchpoint_id,
+        min_by(visit_session_key, (touched_at, visit_session_key)) as visit_session_key
+    from first_stand_ins
+    group by touchpoint_id
 
 ),
 
@@ -144,10 +206,12 @@ final as (
         person_touches.is_automated,
         person_touches._batch_id,
         person_touches._landed_at,
+        visit_sessions.visit_session_key,
         coalesce(person_touches.session_key, click_sessions.session_key) as session_key
     from person_touches
     left join merged_touches on person_touches.touchpoint_id = merged_touches.touchpoint_id
     left join click_sessions on person_touches.touchpoint_id = click_sessions.click_touchpoint_id
+    left join visit_sessions on person_touches.touchpoint_id = visit_sessions.touchpoint_id
     where merged_touches.touchpoint_id is null
 
 )

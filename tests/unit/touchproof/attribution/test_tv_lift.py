@@ -70,16 +70,16 @@ def test_at_least_nine_of_ten_of_200_true_lifts_lie_in_their_intervals(
 
 
 def test_lifts_are_unbiased_in_sum_although_single_ones_are_negative() -> None:
-    estimated, true, variance = 0.0, 0, 0.0
+    estimated, true, margin_squared = 0.0, 0, 0.0
     for seed in range(4):
         world = plant_tv(seed, per_day=600.0)
         rows = _rows(estimate_lift(world.visits, world.spots, SETTINGS)).values()
         estimated += sum(row["lift_visits"] for row in rows)
         true += sum(world.brought.values())
-        variance += sum(row["own_variance"] for row in rows)
-        variance += sum(row["baseline_deviation"] for row in rows) ** 2
+        margin_squared += sum(row["own_margin_squared"] for row in rows)
+        margin_squared += sum(row["baseline_margin"] for row in rows) ** 2
         assert min(row["lift_visits"] for row in rows) < 0
-    assert abs(estimated - true) < 2 * np.sqrt(variance)
+    assert abs(estimated - true) < np.sqrt(margin_squared)
     assert abs(estimated - true) / true < 0.03
 
 
@@ -263,6 +263,34 @@ def test_countries_do_not_hear_each_others_spots() -> None:
     visits = pa.concat_tables([visits_table(counts, START), visits_table(loud, START, "CA")])
     row = _rows(estimate_lift(visits, _spots(aired), SETTINGS))["s0"]
     assert row["lift_visits"] < 20
+
+
+def test_minutes_nest_in_their_spots_and_settings_come_from_rows() -> None:
+    counts = visits_table(_quiet_weeks(), START)
+    rows = pa.table(
+        {
+            "country": ["US", "CA"],
+            "clock_time_zone": ["America/New_York", "America/Toronto"],
+            "response_window_minutes": [5, 5],
+            "guard_minutes": [15, 15],
+            "baseline_span_days": [14, 14],
+            "interval_level": [0.9, 0.9],
+            "min_significance": [0.99, 0.99],
+        }
+    )
+    settings = TvSettings.from_rows(rows)
+    assert settings == TvSettings(
+        5, 15, 14, 0.9, 0.99, {"US": "America/New_York", "CA": "America/Toronto"}
+    )
+    aired = START + 5 * DAY + 900
+    nested = estimate_lift(counts, _spots(aired, START - 60), settings).with_nested_minutes()
+    measured, unmeasured = nested.to_pylist()
+    assert [entry["minute_at"] for entry in measured["minutes"]] == [
+        moment(aired + lag) for lag in range(6)
+    ]
+    assert unmeasured["minutes"] is None
+    with pytest.raises(TvInputError, match="No country"):
+        TvSettings.from_rows(rows.slice(0, 0))
 
 
 def test_without_spots_or_visits_there_is_nothing() -> None:
