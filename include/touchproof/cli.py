@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from touchproof import (
+    cli_attribution,
     cli_claims,
     cli_evidence,
     cli_ledger,
@@ -34,6 +35,7 @@ app = typer.Typer(
 cli_night.register(app)
 cli_status.register(app)
 cli_sql.register(app)
+cli_attribution.register(app)
 app.add_typer(cli_push.app, name="push")
 app.add_typer(cli_claims.app, name="claims")
 app.add_typer(cli_evidence.app, name="evidence")

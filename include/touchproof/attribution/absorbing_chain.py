@@ -1,0 +1,135 @@
+"""Absorbing Markov chains: the probability of converting, with and without a channel.
+
+Belongs here: the linear algebra, exact, without sampling. Doesn't belong here: making a chain from
+paths, and what is credited (markov.py).
+
+With Q the probabilities from state to state, r those of converting from a state, and a those of the
+first state:
+
+    h = (I − Q)⁻¹ r            converting from each state
+    P = a · h                  converting at all
+
+Let S be the states whose newest touch is channel i. Removing the channel sends whoever would enter
+S to "no conversion". So what is lost is the conversions of all who ever enter S:
+
+    V_i = Σ_{s∈S} e_s h_s      e_s: entering S for the first time at s
+    removal effect = V_i / P
+
+With N = (I − Q)⁻¹ the expected visits, the visits of s∈S are those after a first entry, so
+(aN)_S = e N_SS, and e = (aN)_S N_SS⁻¹: one inverse gives all channels (with order 1, S is one state
+and e = (aN)_i / N_ii). Nothing is subtracted, so no removal effect is negative.
+
+Source of N: Kemeny and Snell, Finite Markov Chains (1960), chapter 3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from touchproof.attribution.paths import Floats, Positions
+
+DENSE_STATES = 200
+"""Up to here by one dense inverse; beyond by sparse products, or by factors for long journeys."""
+WANDERING = 1e-15
+"""Sparse products stop once so little probability is left that hasn't been absorbed."""
+_MAX_ROUNDS = 20_000
+
+
+@dataclass(frozen=True, eq=False)
+class AbsorbingChain:
+    """Hold a chain; every state reaches an end.
+
+    Args:
+        moves: (states, states), Q.
+        starts: (states), a.
+        converts: (states), r.
+        newest: (states), the channel of each state's last touch.
+        channel_count: How many channels there are; some may have no state.
+    """
+
+    moves: csr_array
+    starts: Floats
+    converts: Floats
+    newest: Positions
+    channel_count: int
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """Hold the probability of converting, and by channel that of converting after touching it."""
+
+    conversion_probability: float
+    converting_through: Floats
+
+
+def removal(chain: AbsorbingChain, dense_states: int = DENSE_STATES) -> Removal:
+    """Solve a chain for every channel's removal.
+
+    Args:
+        chain: The chain.
+        dense_states: Up to how many states to use the dense inverse.
+    """
+    if len(chain.starts) <= dense_states:
+        return _by_inverse(chain)
+    return _by_products(chain) or _by_factors(chain)
+
+
+def _by_inverse(chain: AbsorbingChain) -> Removal:
+    count = len(chain.starts)
+    if count == 0:
+        return Removal(0.0, np.zeros(chain.channel_count))
+    visits = np.linalg.inv(np.eye(count) - chain.moves.toarray())
+    converting = visits @ chain.converts
+    visited = chain.starts @ visits
+    through = np.zeros(chain.channel_count)
+    for channel in range(chain.channel_count):
+        states = np.flatnonzero(chain.newest == channel)
+        if len(states):
+            entered = np.linalg.solve(visits[np.ix_(states, states)].T, visited[states])
+            through[channel] = entered @ converting[states]
+    return Removal(float(chain.starts @ converting), np.clip(through, 0.0, None))
+
+
+def _by_products(chain: AbsorbingChain) -> Removal | None:
+    """Follow all channels at once until (almost) nobody wanders any more; None if that takes long.
+
+    Column i follows V_i back from its states: y = h on S, Q y elsewhere. All terms are positive and
+    the sums grow towards the solution; what is missing after a round is at most the probability of
+    still wandering then, which is followed beside.
+    """
+    wandering, rounds = np.ones(len(chain.starts)), 0
+    converting = np.zeros(len(chain.starts))
+    while wandering.max() > WANDERING:
+        converting = chain.converts + chain.moves @ converting
+        wandering = chain.moves @ wandering
+        rounds += 1
+        if rounds > _MAX_ROUNDS:
+            return None
+    inside = np.zeros((len(chain.starts), chain.channel_count), dtype=np.bool_)
+    inside[np.arange(len(chain.starts)), chain.newest] = True
+    held = np.where(inside, converting[:, None], 0.0)
+    through = held
+    for _ in range(rounds):
+        through = np.where(inside, held, chain.moves @ through)
+    return Removal(float(chain.starts @ converting), chain.starts @ through)
+
+
+def _by_factors(chain: AbsorbingChain) -> Removal:
+    """Solve once for each channel, with the channel's states taken out: slow, for long journeys."""
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    system = (eye_array(len(chain.starts)) - chain.moves).tocsc()
+    converting = splu(system).solve(chain.converts)
+    through = np.zeros(chain.channel_count)
+    for channel in np.unique(chain.newest):
+        inside, outside = chain.newest == channel, chain.newest != channel
+        through[channel] = chain.starts[inside] @ converting[inside]
+        if outside.any():
+            entering = chain.moves[outside][:, inside] @ converting[inside]
+            reached = splu(system[outside][:, outside]).solve(entering)
+            through[channel] += chain.starts[outside] @ reached
+    return Removal(float(chain.starts @ converting), np.clip(through, 0.0, None))
