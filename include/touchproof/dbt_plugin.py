@@ -2,7 +2,9 @@
 
 Belongs here: what dbt's connection needs and SQL files may not hold. The pseudonym key is known
 to temporary macros only, which live in a cursor and reach neither compiled SQL nor the database
-file. Doesn't belong here: running dbt (transform.py), models, business rules.
+file. What earlier nights showed is attached beside the warehouse: the published file as the
+database `published`, closed months as `closed`. Doesn't belong here: running dbt (transform.py),
+models, business rules.
 """
 
 from __future__ import annotations
@@ -17,9 +19,15 @@ import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 
+from touchproof.closed_months import attach_closed_months
 from touchproof.settings import Settings
-from touchproof.warehouse import acquire_warehouse_lock, release_warehouse_lock
+from touchproof.warehouse import (
+    acquire_warehouse_lock,
+    attach_published,
+    release_warehouse_lock,
+)
 
+PUBLISHED_DATABASE = "published"
 PSEUDONYM_CHARACTERS = 32
 _BLOCK = hashlib.sha256().block_size
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
@@ -94,6 +102,13 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
                 timeout_seconds=self.settings.lock_timeout_seconds,
             )
             _Process.holds_lock = True
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Attach what earlier nights showed; a build in memory has no earlier nights."""
+        if self.creds is not None and self.creds.path == ":memory:":
+            return
+        attach_published(conn, self.settings.paths.published, PUBLISHED_DATABASE)
+        attach_closed_months(conn, self.settings)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Give the cursor its `pseudonym` macro; the key goes no further."""

@@ -84,6 +84,10 @@ class WorldPaths:
         return self.root / "ledger" / "backups"
 
     @property
+    def closed_months(self) -> Path:
+        return self.root / "ledger" / "closed"
+
+    @property
     def evidence(self) -> Path:
         return self.root / "evidence"
 

@@ -86,6 +86,7 @@ def build(
 
     Raises:
         BuildFailedError: If a model or test failed; the message names nodes, never values.
+        LedgerError: If a file of a closed month is missing or damaged.
     """
     settings.paths.warehouse.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["build", *_places(settings.paths.root / "dbt"), *_vars(settings, night)]
@@ -165,10 +166,13 @@ def _invoke(settings: Settings, arguments: list[str]) -> dbtRunnerResult:
     dbt_plugin.use_settings(settings)
     try:
         with _environment(dbt_environment(settings)):
-            return dbtRunner().invoke(arguments)
+            result = dbtRunner().invoke(arguments)
     finally:
         dbt_plugin.release_warehouse()
         dbt_plugin.use_settings(None)
+    if isinstance(result.exception, TouchproofError):
+        raise result.exception  # of our plugin: it says itself what happened
+    return result
 
 
 @contextmanager

@@ -44,6 +44,13 @@ def connect_published(path: Path) -> duckdb.DuckDBPyConnection:
     return _hardened(duckdb.connect(str(path), read_only=True))
 
 
+def attach_published(connection: duckdb.DuckDBPyConnection, path: Path, name: str) -> None:
+    """Let a connection read the published file, if there is one, as the database `name`."""
+    if path.exists():
+        quoted = str(path).replace("'", "''")
+        connection.execute(f"attach '{quoted}' as {name} (read_only)")
+
+
 def _hardened(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("set timezone = 'UTC'")
     connection.execute("set autoinstall_known_extensions = false")

@@ -17,6 +17,7 @@ import pytest
 from touchproof.durable import sha256_of
 from touchproof.errors import BadInputError, GateFailedError, LedgerError
 from touchproof.handoff import committed_handoff, last_committed_handoff
+from touchproof.ledger.closed_periods import closed_periods
 from touchproof.ledger.model_fits import recorded_fits
 from touchproof.ledger.store import Ledger
 from touchproof.publish import PublishReport, publish
@@ -419,3 +420,49 @@ def test_readers_in_a_loop_never_fail_and_never_go_back(
 
 def test_dates_of_the_report_are_plain(built: Settings) -> None:
     assert publish(built, NIGHT, clock).night == date(2026, 6, 28)
+
+
+CLOSED_TABLES = {
+    "seeds.closed_months": "select date '2026-05-01' as month",
+    "marts.mart_campaign_performance": "select date '2026-05-01' as month, 'c1' as campaign_id",
+    "marts.mart_channel_performance": "select date '2026-05-01' as month, 'email' as channel",
+    "intermediate.int_campaign_credits_booked": "select date '2026-05-01' as month, 1 as units",
+    "intermediate.int_channel_credits_booked": "select date '2026-05-01' as month, 1 as units",
+}
+
+
+def close_may(settings: Settings) -> None:
+    """Let the seed of the built warehouse close a month."""
+    for name, query in CLOSED_TABLES.items():
+        change(settings, f"create or replace table {name} as {query}")
+    change(settings, "alter table marts.fct_attribution add column converted_at timestamp")
+    change(settings, "update marts.fct_attribution set converted_at = '2026-05-20'")
+
+
+def test_a_month_is_closed_with_the_night_and_only_once(built: Settings) -> None:
+    close_may(built)
+    assert publish(built, NIGHT, clock).closed_months == (date(2026, 5, 1),)
+    (period,) = closed_periods(Ledger.of(built))
+    assert (period.month, period.closed_night) == (date(2026, 5, 1), NIGHT)
+    folder = built.paths.closed_months / "2026-05"
+    assert {path.name: sha256_of(path) for path in folder.iterdir()} == dict(period.files)
+    assert publish(built, NIGHT, clock).closed_months == ()
+    assert closed_periods(Ledger.of(built)) == [period]
+
+
+def test_a_night_that_would_reopen_a_month_is_not_published(built: Settings) -> None:
+    close_may(built)
+    publish(built, NIGHT, clock)
+    before = built.paths.published.stat().st_mtime_ns
+    change(built, "delete from seeds.closed_months")
+    with pytest.raises(GateFailedError, match="2026-05 is closed since night 2026-06-28"):
+        publish(built, NIGHT + timedelta(days=1), clock)
+    assert built.paths.published.stat().st_mtime_ns == before
+    assert [row.night for row in Ledger.of(built).published_nights()] == [NIGHT]
+
+
+def test_an_older_night_closes_nothing(built: Settings) -> None:
+    publish(built, NIGHT, clock)
+    close_may(built)
+    assert publish(built, NIGHT - timedelta(days=1), clock).outcome == "kept_newer"
+    assert closed_periods(Ledger.of(built)) == []
