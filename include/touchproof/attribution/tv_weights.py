@@ -17,7 +17,7 @@ from touchproof.attribution.tv_response import Response
 from touchproof.attribution.tv_series import Floats, Mask, MinuteSeries
 from touchproof.attribution.tv_windows import SpotGroup
 
-_ROUNDS = 200
+_ROUNDS, _TOLERANCE = 200, 1e-9
 _LARGEST_WEIGHT = 1.0 - 1e-6
 """No visit is television's alone."""
 
@@ -50,13 +50,16 @@ def visit_weights(
     spread = response.spread(group.lags)
     size = target.copy()
     weights = np.zeros_like(spread)
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if target.any() else 0):
         due = spread * size
         weights = due / (rate + due.sum(axis=1))[:, None]
         reached = counts @ weights
-        size = np.where(reached > 0, size * target / np.maximum(reached, 1e-12), 0.0)
         # What can't be reached would grow for ever.
-        size = np.minimum(size, 1e6 * (1.0 + target))
+        grown = np.minimum(size * target / np.maximum(reached, 1e-12), 1e6 * target)
+        is_settled = np.abs(grown - size).max() <= _TOLERANCE * size.max()
+        size = np.where(reached > 0, grown, 0.0)
+        if is_settled:
+            break
     largest = weights.sum(axis=1, keepdims=True)
     return np.asarray(
         weights * np.minimum(1.0, _LARGEST_WEIGHT / np.maximum(largest, _LARGEST_WEIGHT)),
