@@ -131,7 +131,7 @@ counted_credits as (
         conversion_type,
         revenue_cents,
         pending_fee_cents,
-        {{ exact_part('1', 'running_units', 'units', '1000000') }} as conversion_millionths
+        {{ millionths_of_units('running_units', 'units') }} as conversion_millionths
     from running_credits
 
 ),
@@ -366,6 +366,20 @@ order its rows.
     {{ reporting_cents('spend_cents', dimension) }} as spend_reporting_cents,
     {{ reporting_cents('revenue_cents', dimension) }} as revenue_reporting_cents,
     {{ reporting_cents('pending_fee_cents', dimension) }} as pending_fee_reporting_cents
+{%- endmacro %}
+
+
+{#-
+Millionths of a conversion that fall to a row, by rounded running sums of its units of 1e-12.
+
+Args: running, the units up to and with the row (many conversions: 128 bits); units, its own.
+-#}
+{% macro millionths_of_units(running, units) -%}
+    cast(
+        (cast({{ running }} as hugeint) + 500000) // 1000000
+        - (cast({{ running }} - {{ units }} as hugeint) + 500000) // 1000000
+        as bigint
+    )
 {%- endmacro %}
 
 

@@ -67,7 +67,7 @@ counted_credits as (
         conversion_type,
         months_since,
         revenue_cents,
-        {{ exact_part('1', 'running_units', 'units', '1000000') }} as conversion_millionths
+        {{ millionths_of_units('running_units', 'units') }} as conversion_millionths
     from running_credits
 
 ),
