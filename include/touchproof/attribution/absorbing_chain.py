@@ -36,6 +36,7 @@ DENSE_STATES = 200
 WANDERING = 1e-15
 """Sparse products stop once so little probability is left that hasn't been absorbed."""
 _MAX_ROUNDS = 20_000
+_COLUMN_CELLS = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +95,7 @@ def _by_inverse(chain: AbsorbingChain) -> Removal:
 
 
 def _by_products(chain: AbsorbingChain) -> Removal | None:
-    """Follow all channels at once until (almost) nobody wanders any more; None if that takes long.
+    """Follow all channels together until (almost) nobody wanders any more; None if that takes long.
 
     Column i follows V_i back from its states: y = h on S, Q y elsewhere. All terms are positive and
     the sums grow towards the solution; what is missing after a round is at most the probability of
@@ -108,13 +109,17 @@ def _by_products(chain: AbsorbingChain) -> Removal | None:
         rounds += 1
         if rounds > _MAX_ROUNDS:
             return None
-    inside = np.zeros((len(chain.starts), chain.channel_count), dtype=np.bool_)
-    inside[np.arange(len(chain.starts)), chain.newest] = True
-    held = np.where(inside, converting[:, None], 0.0)
-    through = held
-    for _ in range(rounds):
-        through = np.where(inside, held, chain.moves @ through)
-    return Removal(float(chain.starts @ converting), chain.starts @ through)
+    through = np.zeros(chain.channel_count)
+    step = max(1, _COLUMN_CELLS // len(chain.starts))
+    for begin in range(0, chain.channel_count, step):
+        channels = np.arange(begin, min(begin + step, chain.channel_count))
+        inside = chain.newest[:, None] == channels
+        held = np.where(inside, converting[:, None], 0.0)
+        followed = held
+        for _ in range(rounds):
+            followed = np.where(inside, held, chain.moves @ followed)
+        through[channels] = chain.starts @ followed
+    return Removal(float(chain.starts @ converting), through)
 
 
 def _by_factors(chain: AbsorbingChain) -> Removal:
