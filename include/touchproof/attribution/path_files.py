@@ -183,13 +183,13 @@ def _advice(header: list[str], separator: str) -> str:
 
 def _batches(source: _Source, separator: str, present: list[str]) -> Iterator[Any]:
     with source.open() as stream:
-        _, header = next(source.rows(separator))
+        line, header = next(source.rows(separator))
         reader = pa_csv.open_csv(
             stream,
             read_options=pa_csv.ReadOptions(
                 block_size=_BLOCK_BYTES,
                 column_names=_plain_names(header, present),
-                skip_rows_after_names=1,
+                skip_rows=line + "".join(header).count("\n"),
             ),
             parse_options=pa_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pa_csv.ConvertOptions(
