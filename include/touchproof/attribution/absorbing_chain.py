@@ -25,11 +25,14 @@ Source of N: Kemeny and Snell, Finite Markov Chains (1960), chapter 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from touchproof.attribution.paths import Floats, Positions
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 DENSE_STATES = 200
 """Up to here by one dense inverse; beyond by sparse products, or by factors for long journeys."""
@@ -44,18 +47,28 @@ class AbsorbingChain:
     """Hold a chain; every state reaches an end.
 
     Args:
-        moves: (states, states), Q.
+        origins, targets, moves: Q, one entry a step that somebody made: from state, to state,
+            probability.
         starts: (states), a.
         converts: (states), r.
         newest: (states), the channel of each state's last touch.
         channel_count: How many channels there are; some may have no state.
     """
 
-    moves: csr_array
+    origins: Positions
+    targets: Positions
+    moves: Floats
     starts: Floats
     converts: Floats
     newest: Positions
     channel_count: int
+
+    def matrix(self) -> csr_array:
+        """Return Q as a sparse matrix."""
+        from scipy.sparse import csr_array
+
+        size = (len(self.starts), len(self.starts))
+        return csr_array((self.moves, (self.origins, self.targets)), shape=size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +95,9 @@ def _by_inverse(chain: AbsorbingChain) -> Removal:
     count = len(chain.starts)
     if count == 0:
         return Removal(0.0, np.zeros(chain.channel_count))
-    visits = np.linalg.inv(np.eye(count) - chain.moves.toarray())
+    system = np.eye(count)
+    system[chain.origins, chain.targets] -= chain.moves
+    visits = np.linalg.inv(system)
     converting = visits @ chain.converts
     visited = chain.starts @ visits
     through = np.zeros(chain.channel_count)
@@ -101,11 +116,12 @@ def _by_products(chain: AbsorbingChain) -> Removal | None:
     the sums grow towards the solution; what is missing after a round is at most the probability of
     still wandering then, which is followed beside.
     """
+    moves = chain.matrix()
     wandering, rounds = np.ones(len(chain.starts)), 0
     converting = np.zeros(len(chain.starts))
     while wandering.max() > WANDERING:
-        converting = chain.converts + chain.moves @ converting
-        wandering = chain.moves @ wandering
+        converting = chain.converts + moves @ converting
+        wandering = moves @ wandering
         rounds += 1
         if rounds > _MAX_ROUNDS:
             return None
@@ -117,7 +133,7 @@ def _by_products(chain: AbsorbingChain) -> Removal | None:
         held = np.where(inside, converting[:, None], 0.0)
         followed = held
         for _ in range(rounds):
-            followed = np.where(inside, held, chain.moves @ followed)
+            followed = np.where(inside, held, moves @ followed)
         through[channels] = chain.starts @ followed
     return Removal(float(chain.starts @ converting), through)
 
@@ -127,14 +143,15 @@ def _by_factors(chain: AbsorbingChain) -> Removal:
     from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu
 
-    system = (eye_array(len(chain.starts)) - chain.moves).tocsc()
+    moves = chain.matrix()
+    system = (eye_array(len(chain.starts)) - moves).tocsc()
     converting = splu(system).solve(chain.converts)
     through = np.zeros(chain.channel_count)
     for channel in np.unique(chain.newest):
         inside, outside = chain.newest == channel, chain.newest != channel
         through[channel] = chain.starts[inside] @ converting[inside]
         if outside.any():
-            entering = chain.moves[outside][:, inside] @ converting[inside]
+            entering = moves[outside][:, inside] @ converting[inside]
             reached = splu(system[outside][:, outside]).solve(entering)
             through[channel] += chain.starts[outside] @ reached
     return Removal(float(chain.starts @ converting), np.clip(through, 0.0, None))

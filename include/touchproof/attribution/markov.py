@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from touchproof.attribution.absorbing_chain import AbsorbingChain, removal
 from touchproof.attribution.channel_sets import ChannelSets
@@ -93,11 +92,10 @@ def chain_of(transitions: Transitions) -> AbsorbingChain:
     left = sums_by(origin, counts[~is_start], count) + sums_by(last, ends[ended], count)
     converted = sums_by(last, transitions.conversions[ended], count)
     started = sums_by(to[is_start], counts[is_start], count)
-    moves = csr_array(
-        (counts[~is_start] / left[origin], (origin, to[~is_start])), shape=(count, count)
-    )
     return AbsorbingChain(
-        moves,
+        origin,
+        to[~is_start],
+        counts[~is_start] / left[origin],
         started / max(started.sum(), np.finfo(float).tiny),
         converted / left,
         newest_channel(states, transitions.channel_count),

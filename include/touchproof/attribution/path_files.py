@@ -211,7 +211,8 @@ def _plain_names(header: list[str], present: list[str]) -> list[str]:
 
 
 def _checked(column: Any, name: str) -> Floats:
-    numbers: Floats = column.to_numpy(zero_copy_only=False)
+    # Not `to_numpy`, which imports pandas.
+    numbers = np.asarray(np.from_dlpack(column), dtype=np.float64)
     if _number_fault(numbers, name).any():
         raise _BadNumberError
     return numbers

@@ -29,7 +29,7 @@ ORDERS = [1, 2, 3]
 
 def _naive_effects(chain: AbsorbingChain) -> np.ndarray:
     """Solve the chain again for each channel, with every step to it leading to no conversion."""
-    moves = chain.moves.toarray()
+    moves = chain.matrix().toarray()
     identity = np.eye(len(moves))
     whole = chain.starts @ np.linalg.solve(identity - moves, chain.converts)
     effects = np.zeros(chain.channel_count)
@@ -61,7 +61,7 @@ def test_people_who_did_not_convert_count() -> None:
 def test_repeats_that_are_kept_are_steps_from_a_channel_to_itself() -> None:
     paths = table(["A>A>B", "B"], nulls=[1.0, 0.0])
     chain = chain_of(count_transitions(paths, 1))
-    assert chain.moves.toarray().tolist() == [[0.5, 0.5], [0.0, 0.0]]
+    assert chain.matrix().toarray().tolist() == [[0.5, 0.5], [0.0, 0.0]]
     assert fit(paths).removal_effects == pytest.approx(_naive_effects(chain))
 
 
