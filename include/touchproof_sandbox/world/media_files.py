@@ -194,7 +194,7 @@ def _list_purchases(people: People, day: int) -> _Tables:
 
 def _claims(day: Day) -> _Tables:
     tables: _Tables = {}
-    for claim in day.claims:
+    for claim in day.platform_claims:
         campaign = CAMPAIGNS[claim.campaign]
         name = _named("platform_claims", day.day, campaign.platform)
         _, rows = tables.setdefault(name, (_CLAIMS, []))

@@ -18,7 +18,7 @@ from touchproof_sandbox.world.campaigns import CAMPAIGNS
 from touchproof_sandbox.world.outcomes import DayOutcomes
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
-from touchproof_sandbox.world.records import Claim, Installs
+from touchproof_sandbox.world.records import Installs, PlatformClaim
 from touchproof_sandbox.world.state import EXPOSURE_DECAY, State
 
 RESTATED_AFTER_DAYS = 3
@@ -56,7 +56,7 @@ _PLATFORMS = {
 
 def claim_conversions(
     seed: int, day: int, people: People, state: State, out: DayOutcomes
-) -> tuple[Claim, ...]:
+) -> tuple[PlatformClaim, ...]:
     """Return the claims that the platforms report on a day, those of earlier days restated.
 
     Args:
@@ -82,11 +82,11 @@ def claim_conversions(
                 hundredths[campaigns[place]] += share
                 cents[campaigns[place]] += _VALUE_CENTS[entry.product] * share // 100
     fresh = tuple(
-        Claim(day, number, hundredths[number], cents[number], _rules_of(number).window_days)
+        PlatformClaim(day, number, hundredths[number], cents[number], _rules_of(number).window_days)
         for number in sorted(hundredths)
     )
-    state.claims_of[day] = fresh
-    return (*fresh, *_restated(rng, state.claims_of.pop(day - RESTATED_AFTER_DAYS, ())))
+    state.platform_claims_of[day] = fresh
+    return (*fresh, *_restated(rng, state.platform_claims_of.pop(day - RESTATED_AFTER_DAYS, ())))
 
 
 def count_installs(
@@ -148,7 +148,9 @@ def _shares(
     return {int(place): round(100 * float(exposure[place]) / total) for place in clicked}
 
 
-def _restated(rng: np.random.Generator, claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+def _restated(
+    rng: np.random.Generator, claims: tuple[PlatformClaim, ...]
+) -> tuple[PlatformClaim, ...]:
     """Return the earlier claims that grow by what the platform models."""
     return tuple(
         replace(

@@ -140,7 +140,7 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Claim:
+class PlatformClaim:
     """State what a platform claims of one day for a campaign: hundredths of conversions, value."""
 
     day: int
@@ -183,7 +183,7 @@ class Day:
     consents: tuple[ConsentEvent, ...] = ()
     openings: tuple[BankOpening, ...] = ()
     causes: tuple[Cause, ...] = ()
-    claims: tuple[Claim, ...] = ()
+    platform_claims: tuple[PlatformClaim, ...] = ()
     installs: tuple[Installs, ...] = ()
     forms: tuple[FormLead, ...] = ()
     opted_out: tuple[tuple[int, int], ...] = field(default=())

@@ -12,9 +12,9 @@ import numpy as np
 
 from touchproof_sandbox.world import (
     bank_openings,
-    claims,
     contacts,
     outcomes,
+    platform_claims,
     registering,
     selling,
     television,
@@ -92,8 +92,8 @@ class Simulation:
             consents=tuple(out.consents),
             openings=tuple(out.openings),
             causes=tuple(out.causes),
-            claims=claims.claim_conversions(seed, day, people, state, out),
-            installs=claims.count_installs(seed, day, people, state, out, clicks),
+            platform_claims=platform_claims.claim_conversions(seed, day, people, state, out),
+            installs=platform_claims.count_installs(seed, day, people, state, out, clicks),
             forms=forms,
             opted_out=tuple(
                 (int(person), int(at))

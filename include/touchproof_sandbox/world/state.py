@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from touchproof_sandbox.world.campaigns import CAMPAIGNS, PRODUCT_LINES
 from touchproof_sandbox.world.people import People
-from touchproof_sandbox.world.records import BankOpening, Claim, LedgerEntry
+from touchproof_sandbox.world.records import BankOpening, LedgerEntry, PlatformClaim
 
 EXPOSURE_DECAY = 0.93
 """What is left of an exposure after a day: a half-life of about ten days."""
@@ -53,7 +53,7 @@ class State:
     device_first_seen: NDArray[np.int64]
     due_entries: dict[int, list[LedgerEntry]] = field(default_factory=dict)
     due_openings: dict[int, list[BankOpening]] = field(default_factory=dict)
-    claims_of: dict[int, tuple[Claim, ...]] = field(default_factory=dict)
+    platform_claims_of: dict[int, tuple[PlatformClaim, ...]] = field(default_factory=dict)
 
     @classmethod
     def before_the_first_day(cls, people: People) -> State:
