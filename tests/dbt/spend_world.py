@@ -147,7 +147,8 @@ def _claim(key: str, bank: str, status: str, accepted_cents: int | None, currenc
         "accepted_cents": accepted_cents,
         "currency": currency,
         "issued_at": _noon("2026-05-31"),
-        "status_at": _noon("2026-06-20"),
+        "accepted_at": _noon("2026-06-20") if accepted_cents else None,
+        "status_at": _noon("2026-06-25"),
     }
 
 

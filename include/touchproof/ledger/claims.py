@@ -257,6 +257,9 @@ def move_within(
                 where=f"claim {claim_id}",
                 todo=f"Allowed moves: {allowed}.",
             )
+    if to_status == "accepted":
+        # What the bank owes is booked once, on the day on which it first agreed.
+        values = {**values, "accepted_at": func.coalesce(claims.c.accepted_at, at)}
     if claim_ids:
         connection.execute(
             update(claims)

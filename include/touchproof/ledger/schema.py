@@ -237,6 +237,7 @@ claims = Table(
     Column("pack_number", Integer),
     Column("registered_at", UtcDateTime, nullable=False),
     Column("issued_at", UtcDateTime),
+    Column("accepted_at", UtcDateTime),  # the first time, whatever came after
     Column("status_at", UtcDateTime, nullable=False),
     ForeignKeyConstraint(["bank_id", "pack_number"], ["packs.bank_id", "packs.pack_number"]),
     UniqueConstraint("bank_id", "bank_opening_id", "fee_kind"),

@@ -50,6 +50,7 @@ CLAIMS = EntityDefinition(
             "currency": pa.string(),
             "pack_number": pa.int64(),
             "issued_at": _MOMENT,
+            "accepted_at": _MOMENT,
             "status_at": _MOMENT,
         }
     ),

@@ -15,6 +15,7 @@ claims as (
         claims.accepted_cents,
         claims.currency,
         claims.issued_at,
+        claims.accepted_at,
         claims.status_at,
         coalesce(person_merges.person_id, claims.person_id) as person_id
     from {{ ref('stg_ledger__claims') }} as claims
@@ -62,6 +63,7 @@ final as (
         claims.fee_cents,
         claims.currency,
         claims.issued_at,
+        claims.accepted_at,
         claims.status_at,
         coalesce(
             app_sales.conversion_id, 'cv_' || md5('bank:' || claims.bank_opening_id)

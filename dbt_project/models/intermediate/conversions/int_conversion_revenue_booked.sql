@@ -20,13 +20,14 @@ app_events as (
 
 ),
 
+-- A fee is booked when the bank accepts it, whenever it pays or takes it back.
 accepted_fees as (
 
     select
         'rv_' || md5('fee:' || claim_id) as revenue_event_id,
         conversion_id,
         'accepted_fee' as revenue_kind,
-        {{ business_date('status_at') }} as booked_date,
+        {{ business_date('coalesce(accepted_at, status_at)') }} as booked_date,
         accepted_cents as revenue_cents,
         currency
     from {{ ref('int_claims_matched') }}

@@ -21,6 +21,7 @@ renamed as (
         accepted_cents,
         currency,
         issued_at,
+        accepted_at,
         status_at
 
     from source

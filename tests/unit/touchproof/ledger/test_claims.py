@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pyarrow as pa
@@ -184,3 +184,20 @@ def test_the_log_alone_tells_the_status(
     assert moves[0] == (None, "candidate")
     assert all(before[1] == after[0] for before, after in pairwise(moves))
     assert _claims(ledger)[claim_id]["status"] == moves[-1][1] == "paid"
+
+
+def test_the_day_of_the_first_acceptance_stays_whatever_follows(
+    ledger: Ledger, referrals: pa.Table, fixed_clock: Clock
+) -> None:
+    register_candidates(ledger, referrals, fixed_clock, "os:ann")
+    claim_id = referrals["claim_id"][0].as_py()
+    moves = ("issued", "accepted", "disputed", "accepted", "paid", "clawed_back")
+    for days, status in enumerate(moves):
+        at = fixed_clock() + timedelta(days=days)
+        with ledger.transaction() as connection:
+            move_within(connection, [claim_id], status, at, "os:ann", "why", {})
+    found = _claims(ledger)[claim_id]
+    assert found["accepted_at"] == fixed_clock() + timedelta(days=1)
+    assert found["status_at"] == fixed_clock() + timedelta(days=5)
+    others = {key: row["accepted_at"] for key, row in _claims(ledger).items() if key != claim_id}
+    assert set(others.values()) == {None}

@@ -257,6 +257,7 @@ def upgrade() -> None:
         sa.Column("pack_number", sa.Integer()),
         sa.Column("registered_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("issued_at", sa.DateTime(timezone=True)),
+        sa.Column("accepted_at", sa.DateTime(timezone=True)),
         sa.Column("status_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["bank_id", "pack_number"],
