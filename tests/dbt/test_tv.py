@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from dbt_built import Built
 from dbt_planted import NIGHT, Row, ga4_event, plant
@@ -69,7 +71,7 @@ def television(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build a week of visits and six spots, up to the marts of spots and touchpoints."""
     settings = Settings(data_dir=tmp_path_factory.mktemp("tv"), world="tiny")
     plant(settings.paths.warehouse, _world())
-    select = ["+mart_tv_spots", "+mart_tv_performance", "+fct_touchpoints"]
+    select = ["+mart_tv_spots", "+mart_tv_performance", "+fct_touchpoints", "path:tests/tv"]
     return Built(settings, build(settings, NIGHT, select=select))
 
 
@@ -165,3 +167,23 @@ def test_the_performance_of_spots_sums_their_costs_and_lifts(television: Built) 
     assert rows[0][5] is True
     assert rows[0][6] == pytest.approx(Decimal(600) / lift, abs=Decimal("0.000002"))
     assert rows[0][7] == 0
+
+
+@pytest.mark.parametrize(
+    "corruption",
+    [
+        "update intermediate.int_touchpoints_unioned set touch_weight = 1"
+        " where source_system = 'ga4'",
+        "update intermediate.int_tv_touches_inferred set tv_weight = tv_weight - 0.000000000001",
+        "delete from intermediate.int_touchpoints_unioned where interaction = 'form_submit'",
+    ],
+    ids=["a_visit_that_kept_all", "a_unit_that_is_missing", "a_form_that_is_missing"],
+)
+def test_the_projects_test_of_whole_visits_fails_on(
+    corruption: str, television: Built, tmp_path: Path
+) -> None:
+    test = television.compiled("tests", "tv", "a_visit_and_its_inferred_touches_sum_to_one.sql")
+    with duckdb.connect(str(television.copy(tmp_path))) as connection:
+        assert connection.execute(test).fetchall() == []
+        connection.execute(corruption)
+        assert connection.execute(test).fetchall() != []
