@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from touchproof.cli_common import warn
+from touchproof.cli_common import JsonOption, parse_date, say, say_json, say_rows, warn
 from touchproof.errors import BadInputError
+from touchproof.settings import Settings
 
 if TYPE_CHECKING:
+    from touchproof.attribution.fits_made import FitFound, FitReport
     from touchproof.attribution.paths import PathTable
 
 app = typer.Typer(help="Fits of the data-driven attribution models.", no_args_is_help=True)
@@ -103,3 +105,103 @@ def _say_what_is_missing(paths: PathTable, direct: str | None, lead_step: str | 
     for option, name in (("--direct", direct), ("--lead-step", lead_step)):
         if name is not None and name not in paths.channels:
             warn(f"No path has the step that {option} names.")
+
+
+@app.callback()
+def attribution() -> None:
+    """Fits of the data-driven attribution models."""
+
+
+@app.command("fit")
+def fit(
+    through: Annotated[
+        str | None,
+        typer.Option("--through", help="Last date of the journeys to learn from.", metavar="DATE"),
+    ] = None,
+    credits_from: Annotated[
+        str | None,
+        typer.Option(
+            "--credits-from",
+            help="First date to credit; default: the day after the last published night.",
+            metavar="DATE",
+        ),
+    ] = None,
+    restate_from: Annotated[
+        str | None,
+        typer.Option(
+            "--restate-from",
+            help="Credit published conversions from this date on again; needs --reason.",
+            metavar="DATE",
+        ),
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", help="Why conversions are credited again.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let Markov and Shapley learn again from the published journeys."""
+    from touchproof.attribution.fits_made import make_fits
+    from touchproof.attribution.fits_planned import FitRequest
+    from touchproof.ledger.claims import operating_system_user
+    from touchproof.steps import as_json as plain
+    from touchproof.world_clock import world_clock
+
+    settings = Settings()
+    request = FitRequest(
+        parse_date(through, "--through"),
+        parse_date(credits_from, "--credits-from"),
+        parse_date(restate_from, "--restate-from"),
+        reason,
+    )
+    report = make_fits(settings, world_clock(settings), request, actor=operating_system_user())
+    if as_json:
+        say_json(plain(report))
+    else:
+        _say_fits(report)
+
+
+def _say_fits(report: FitReport) -> None:
+    """Show what each model found beside what it found before, the largest channel first."""
+    if not report.fits:
+        say("No published journey converted, so there is nothing to learn from yet.")
+        return
+    for found in report.fits:
+        say(f"\n{_title(found)}\n")
+        rows = [
+            (
+                one.channel,
+                _percent(one.share),
+                f"{_percent(one.lower)} – {_percent(one.upper)}",
+                _percent(one.share_before),
+                _points(one.share, one.share_before),
+            )
+            for one in sorted(found.channels, key=lambda one: (-one.share, one.channel))
+        ]
+        say_rows(("channel", "share now", "95 % interval", "share before", "change"), rows)
+    start = report.fits[0].credits_from_date
+    if report.outcome == "unchanged":
+        say("\nThe ledger has these very fits already; nothing was written.")
+    elif report.restated_to is not None:
+        say(
+            f"\nThe next night credits the conversions of {start} to {report.restated_to} again, "
+            "and all after them, by these fits. The restatement is recorded."
+        )
+    else:
+        say(f"\nThe next night credits conversions from {start} on by these fits.")
+
+
+def _title(found: FitFound) -> str:
+    order = f" of order {found.markov_order}" if found.markov_order else ""
+    return (
+        f"{found.attribution_model.capitalize()}{order}: {found.conversions:,} conversions in "
+        f"{found.journeys:,} journeys, {found.training_start_date} to {found.training_end_date}"
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "     –" if share is None else f"{100 * share:5.1f} %"
+
+
+def _points(share: float, before: float | None) -> str:
+    # Adding 0 turns the -0.0 of a tiny fall into 0.0.
+    return "    –" if before is None else f"{round(100 * (share - before), 1) + 0.0:+5.1f}"

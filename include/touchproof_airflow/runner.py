@@ -100,12 +100,14 @@ def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Pr
         dags = _load(settings)
         phase.note = f"{len(dags)} DAGs"
     from touchproof_airflow.cosmos import release_warehouse
+    from touchproof_airflow.due import is_due
     from touchproof_airflow.local_airflow import DagOutcome, run_dag
     from touchproof_airflow.order import assets_of, run_order
 
     known = {dag_id: assets_of(dag) for dag_id, dag in dags.items()}
     emitted: set[str] = set()
-    for dag_id in run_order(known.values()):
+    due = [dag_id for dag_id in run_order(known.values()) if is_due(dags[dag_id], plan.build_night)]
+    for dag_id in due:
         missing = known[dag_id].waits_for - emitted
         with progress.phase(dag_id) as phase:
             began = process_seconds()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from touchproof.sources.definition import SourceKind
 from touchproof.sources.registry import SOURCES as REGISTERED
 from touchproof_airflow.assets import LANDED, PUBLISHED, SOURCES
+from touchproof_airflow.due import is_due
 from touchproof_airflow.order import assets_of, run_order
 
 
@@ -41,8 +43,17 @@ def test_the_order_is_extracts_then_build_then_its_readers(bag: Any) -> None:
         "export_evidence",
         "push_salesforce",
         "check_published_by_deadline",
+        "fit_attribution",
     }
-    assert order[-1] == "check_published_by_deadline"
+    assert order[-2:] == ["check_published_by_deadline", "fit_attribution"]
+
+
+def test_the_models_are_fitted_once_a_month(bag: Any) -> None:
+    nights = [date(2026, 3, 1) + timedelta(days=number) for number in range(92)]
+    fitting = [night for night in nights if is_due(bag.dags["fit_attribution"], night)]
+    assert fitting == [date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)]
+    others = [dag for dag_id, dag in bag.dags.items() if dag_id != "fit_attribution"]
+    assert all(is_due(dag, night) for dag in others for night in nights[:3])
 
 
 def test_announce_and_verdict_run_whatever_the_extract_did(bag: Any) -> None:

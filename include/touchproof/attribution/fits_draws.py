@@ -48,8 +48,13 @@ def spread(replicated: FloatArray, estimated: FloatArray, level: float) -> tuple
         level: Share of the replicates between both bounds, e.g. 0.95.
 
     Returns:
-        Two arrays (...), both at least 0: what to take off and what to add.
+        Two arrays (...), both at least 0: what to take off and what to add; not-a-number where no
+        replicate says anything.
     """
     tail = (1 - level) / 2
-    lower, upper = np.nanquantile(replicated, [tail, 1 - tail], axis=0)
-    return np.maximum(estimated - lower, 0), np.maximum(upper - estimated, 0)
+    is_silent = np.isnan(replicated).all(axis=0)
+    lower, upper = np.nanquantile(np.where(is_silent, 0.0, replicated), [tail, 1 - tail], axis=0)
+    return (
+        np.where(is_silent, np.nan, np.maximum(estimated - lower, 0)),
+        np.where(is_silent, np.nan, np.maximum(upper - estimated, 0)),
+    )
