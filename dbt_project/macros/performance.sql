@@ -14,6 +14,17 @@ its first income, or in its own month where it never had any.
 {%- endmacro %}
 
 
+{#- A relation with the column `date_basis`: one row per date basis. -#}
+{% macro date_basis_names() -%}
+    (
+        {% for basis in date_bases() %}
+            select '{{ basis }}' as date_basis
+            {{ 'union all' if not loop.last }}
+        {% endfor %}
+    )
+{%- endmacro %}
+
+
 {#- A relation with the column `model`: one row per attribution model. -#}
 {% macro model_names() -%}
     (
@@ -53,95 +64,22 @@ model and currency.
 
 Args: dimension, the column that the mart has a row for: `campaign_id` or `channel`.
 
-The credits are read once: they are summed for all three bases and all models side by side, and
-only those sums are turned into one row a model. Conversions are counted in units of 1e-6, dealt
-out by running sums, so that every model's total is the number of conversions exactly. Ratios are
-single divisions of exact sums.
+Credits are those that the booked ones of the dimension say. Ratios are single divisions of exact
+sums. Closed months are their frozen rows; the mart's own are those of open months, and what adjusts
+a closed one.
 -#}
 {% macro performance_by(dimension) %}
-{% set models = attribution_models() %}
 {% set types = ['acquisition', 'cross_sell', 'skip_referral'] %}
 with
 
-bases as (
-    {% for basis in date_bases() %}
-        {% if not loop.first %}union all{% endif %}
-
-        select '{{ basis }}' as date_basis
-    {% endfor %}
-
-),
-
-dated_credits as (
-
-    select
-        credits.{{ dimension }},
-        bases.date_basis,
-        case bases.date_basis
-            {% for basis, month_column in date_bases().items() %}
-                when '{{ basis }}' then credits.{{ month_column }}
-            {% endfor %}
-        end as month,
-        credits.currency,
-        credits.conversion_type,
-        {% for model in models %}
-            cast(sum(credits.{{ model }}_units) as hugeint) as {{ model }}_units,
-            cast(sum(credits.{{ model }}_revenue_cents) as bigint) as {{ model }}_revenue_cents,
-            cast(sum(credits.{{ model }}_pending_fee_cents) as bigint)
-                as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
-        {% endfor %}
-    from {{ ref('int_credits_summed') }} as credits
-    cross join bases
-    group by 1, 2, 3, 4, 5
-
-),
-
-credits as (
-
-    select * from {{ one_row_a_model(
-        'dated_credits',
-        [dimension, 'date_basis', 'month', 'currency', 'conversion_type'],
-        ['units', 'revenue_cents', 'pending_fee_cents']
-    ) }} as model_rows
-
-),
-
--- Over all months at once: the parts of one conversion may lie in several.
-running_credits as (
-
-    select
-        *,
-        sum(units) over (
-            partition by date_basis, currency, model, conversion_type
-            order by month, {{ dimension }}
-            rows between unbounded preceding and current row
-        ) as running_units
-    from credits
-
-),
-
-counted_credits as (
-
-    select
-        {{ dimension }},
-        date_basis,
-        month,
-        currency,
-        model,
-        conversion_type,
-        revenue_cents,
-        pending_fee_cents,
-        {{ millionths_of_units('running_units', 'units') }} as conversion_millionths
-    from running_credits
-
-),
-
+-- Rows of closed months stand as they were frozen: only what lies behind them is summed.
 conversion_sums as (
 
     select
         {{ dimension }},
         date_basis,
         month,
+        adjusts_month,
         currency,
         model,
         {% for type in types %}
@@ -153,8 +91,9 @@ conversion_sums as (
         sum(conversion_millionths) as conversion_millionths,
         sum(revenue_cents) as revenue_cents,
         sum(pending_fee_cents) as pending_fee_cents
-    from counted_credits
-    group by {{ dimension }}, date_basis, month, currency, model
+    from {{ ref('int_' ~ dimension.removesuffix('_id') ~ '_credits_booked') }}
+    where month > coalesce((select closed_through from {{ closed_frontier() }}), date '0001-01-01')
+    group by {{ dimension }}, date_basis, month, adjusts_month, currency, model
 
 ),
 
@@ -194,11 +133,14 @@ touch_sums as (
 
 ),
 
+{{ activity_booked_by(dimension) }},
+
 row_keys as (
 
     select
         {{ dimension }},
         month,
+        adjusts_month,
         currency,
         date_basis,
         model
@@ -207,25 +149,14 @@ row_keys as (
     union
 
     select
-        all_months.{{ dimension }},
-        all_months.month,
-        all_months.currency,
+        activity_sums.{{ dimension }},
+        activity_sums.month,
+        activity_sums.adjusts_month,
+        activity_sums.currency,
         bases.date_basis,
         models.model
-    from (
-        select
-            {{ dimension }},
-            month,
-            currency
-        from spend_sums
-        union
-        select
-            {{ dimension }},
-            month,
-            currency
-        from touch_sums
-    ) as all_months
-    cross join bases
+    from activity_sums
+    cross join {{ date_basis_names() }} as bases
     cross join {{ model_names() }} as models
 
 ),
@@ -235,14 +166,15 @@ joined as (
     select
         row_keys.{{ dimension }},
         row_keys.month,
+        row_keys.adjusts_month,
         row_keys.date_basis,
         row_keys.model,
         row_keys.currency,
-        cast(coalesce(spend_sums.spend_cents, 0) as bigint) as spend_cents,
-        cast(coalesce(spend_sums.impressions, 0) as bigint) as impressions,
-        cast(coalesce(spend_sums.clicks, 0) as bigint) as clicks,
-        cast(coalesce(touch_sums.touchpoints, 0) as bigint) as touchpoints,
-        cast(coalesce(touch_sums.earning_touchpoints, 0) as bigint) as earning_touchpoints,
+        coalesce(activity_sums.spend_cents, 0) as spend_cents,
+        coalesce(activity_sums.impressions, 0) as impressions,
+        coalesce(activity_sums.clicks, 0) as clicks,
+        coalesce(activity_sums.touchpoints, 0) as touchpoints,
+        coalesce(activity_sums.earning_touchpoints, 0) as earning_touchpoints,
         {{ as_conversions('conversion_sums.conversion_millionths') }} as conversions,
         {% for type in types %}
             {{ as_conversions('conversion_sums.' ~ type ~ '_millionths') }}
@@ -261,20 +193,20 @@ joined as (
             row_keys.{{ dimension }} = conversion_sums.{{ dimension }}
             and row_keys.date_basis = conversion_sums.date_basis
             and row_keys.month = conversion_sums.month
+            and row_keys.adjusts_month is not distinct from conversion_sums.adjusts_month
             and row_keys.currency = conversion_sums.currency
             and row_keys.model = conversion_sums.model
-    left join spend_sums
+    left join activity_sums
         on
-            row_keys.{{ dimension }} = spend_sums.{{ dimension }}
-            and row_keys.month = spend_sums.month
-            and row_keys.currency = spend_sums.currency
-    left join touch_sums
-        on
-            row_keys.{{ dimension }} = touch_sums.{{ dimension }}
-            and row_keys.month = touch_sums.month
-            and row_keys.currency = touch_sums.currency
+            row_keys.{{ dimension }} = activity_sums.{{ dimension }}
+            and row_keys.month = activity_sums.month
+            and row_keys.adjusts_month is not distinct from activity_sums.adjusts_month
+            and row_keys.currency = activity_sums.currency
+    -- An adjustment takes back what the month showed, so it is converted at that month's rate.
     left join {{ ref('fx_rates') }} as fx_rates
-        on {{ is_rate_of('fx_rates', 'row_keys.month', 'row_keys.currency') }}
+        on {{ is_rate_of(
+            'fx_rates', 'coalesce(row_keys.adjusts_month, row_keys.month)', 'row_keys.currency'
+        ) }}
 
 )
 {% endmacro %}
@@ -316,12 +248,25 @@ order its rows.
 {%- endmacro %}
 
 
-{#- Cents of `joined` in the reporting currency, exact by month, basis, model and currency. -#}
+{#-
+Cents of `joined` in the reporting currency, exact by month, adjusted month, basis, model and
+currency.
+-#}
 {% macro reporting_cents(cents, dimension) -%}
     {{ exactly_converted(
         'joined.' ~ cents, 'joined.fx_rate',
-        'joined.month, joined.date_basis, joined.model, joined.currency', 'joined.' ~ dimension
+        'joined.month, joined.adjusts_month, joined.date_basis, joined.model, joined.currency',
+        'joined.' ~ dimension
     ) }}
+{%- endmacro %}
+
+
+{#- All rows of a performance mart: those of `final`, and the frozen ones of closed months. -#}
+{% macro with_closed_months(dimension) -%}
+{%- set columns = performance_types(dimension) | list | join(', ') -%}
+select {{ columns }} from final
+union all
+select {{ columns }} from frozen
 {%- endmacro %}
 
 
@@ -340,6 +285,7 @@ order its rows.
 {#- The columns of a performance mart after those of its dimension; reads `joined`. -#}
 {% macro performance_columns(dimension) -%}
     joined.month,
+    joined.adjusts_month,
     joined.date_basis,
     joined.model,
     joined.currency,
@@ -357,10 +303,19 @@ order its rows.
     joined.cross_sell_revenue_cents,
     joined.skip_referral_revenue_cents,
     joined.pending_fee_cents,
-    {{ ratio('joined.revenue_cents', 'joined.spend_cents') }} as roas,
-    {{ ratio('joined.revenue_cents - joined.spend_cents', 'joined.spend_cents') }} as roi,
-    {{ ratio('joined.spend_cents', '100 * joined.acquisition_conversions') }}
-        as cost_per_acquisition,
+    -- A difference of two months' figures has no return of its own.
+    case
+        when joined.adjusts_month is null
+            then {{ ratio('joined.revenue_cents', 'joined.spend_cents') }}
+    end as roas,
+    case
+        when joined.adjusts_month is null
+            then {{ ratio('joined.revenue_cents - joined.spend_cents', 'joined.spend_cents') }}
+    end as roi,
+    case
+        when joined.adjusts_month is null
+            then {{ ratio('joined.spend_cents', '100 * joined.acquisition_conversions') }}
+    end as cost_per_acquisition,
     '{{ var("reporting_currency") }}' as reporting_currency,
     cast(joined.fx_rate as decimal(18, 6)) as fx_rate,
     {{ reporting_cents('spend_cents', dimension) }} as spend_reporting_cents,

@@ -161,6 +161,12 @@ def attach_closed_months(connection: duckdb.DuckDBPyConnection, settings: Settin
         return
     periods = closed_periods(Ledger.of(settings))
     require_sound(settings.paths, periods)
+    connection.execute(f"create table {DATABASE}.main.periods (month date, closed_night date)")
+    for period in periods:
+        connection.execute(
+            f"insert into {DATABASE}.main.periods values (?, ?)",  # noqa: S608  (a constant)
+            [period.month, period.closed_night],
+        )
     for table in FROZEN:
         files = [file_of(settings.paths, period, table.file) for period in periods]
         if files:

@@ -1,6 +1,9 @@
 {#-
 Fails with each campaign, month, model and currency whose cohort isn't what the performance mart
 shows on the touch basis, and with each cohort whose spend or payback differs between its rows.
+
+What adjusts a closed month is its own. Where there is such a thing, its conversions were rounded
+in two steps: two millionths may lie between.
 -#}
 {% test cohorts_equal_performance(model, performance) %}
 with
@@ -27,8 +30,19 @@ cohorts as (
 
 touched as (
 
-    select * from {{ performance }}
+    select
+        campaign_id,
+        coalesce(adjusts_month, month) as month,
+        model,
+        currency,
+        sum(spend_cents) as spend_cents,
+        sum(conversions) as conversions,
+        sum(acquisition_conversions) as acquisition_conversions,
+        sum(revenue_cents) as revenue_cents,
+        case when count(adjusts_month) > 0 then 0.000002 else 0 end as tolerance
+    from {{ performance }}
     where date_basis = 'touch'
+    group by campaign_id, coalesce(adjusts_month, month), model, currency
 
 )
 
@@ -48,10 +62,14 @@ where
     coalesce(cohorts.spend_cents, 0) <> coalesce(touched.spend_cents, 0)
     or coalesce(cohorts.highest_spend_cents, 0) <> coalesce(touched.spend_cents, 0)
     or coalesce(cohorts.payback_count, 1) <> 1
-    or coalesce(cohorts.conversions, 0) <> coalesce(touched.conversions, 0)
-    or coalesce(cohorts.last_conversions, 0) <> coalesce(touched.conversions, 0)
-    or coalesce(cohorts.acquisition_conversions, 0)
-    <> coalesce(touched.acquisition_conversions, 0)
+    or abs(coalesce(cohorts.conversions, 0) - coalesce(touched.conversions, 0))
+    > coalesce(touched.tolerance, 0)
+    or abs(coalesce(cohorts.last_conversions, 0) - coalesce(touched.conversions, 0))
+    > coalesce(touched.tolerance, 0)
+    or abs(
+        coalesce(cohorts.acquisition_conversions, 0)
+        - coalesce(touched.acquisition_conversions, 0)
+    ) > coalesce(touched.tolerance, 0)
     or coalesce(cohorts.revenue_cents, 0) <> coalesce(touched.revenue_cents, 0)
     or coalesce(cohorts.last_revenue_cents, 0) <> coalesce(touched.revenue_cents, 0)
 {% endtest %}

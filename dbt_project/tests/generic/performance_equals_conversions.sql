@@ -1,5 +1,6 @@
 {#-
-Fails with each model, date basis, month and currency whose totals aren't those of the conversions.
+Fails with each model, date basis, month and currency whose totals aren't those of the conversions;
+what adjusts a closed month is its own.
 
 What nothing but touches puts into a month is compared over all months.
 -#}
@@ -99,7 +100,7 @@ actual as (
     select
         model,
         date_basis,
-        case when date_basis <> 'touch' then month end as month,
+        case when date_basis <> 'touch' then coalesce(adjusts_month, month) end as month,
         currency,
         sum(conversions) as conversions,
         sum(acquisition_conversions + cross_sell_conversions + skip_referral_conversions)
@@ -109,7 +110,11 @@ actual as (
             as typed_revenue_cents,
         sum(pending_fee_cents) as pending_fee_cents
     from {{ model }}
-    group by model, date_basis, case when date_basis <> 'touch' then month end, currency
+    group by
+        model,
+        date_basis,
+        case when date_basis <> 'touch' then coalesce(adjusts_month, month) end,
+        currency
 
 )
 

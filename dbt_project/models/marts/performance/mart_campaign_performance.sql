@@ -13,4 +13,4 @@ final as (
 
 )
 
-select * from final
+{{ with_closed_months('campaign_id') }}

@@ -9,4 +9,4 @@ final as (
 
 )
 
-select * from final
+{{ with_closed_months('channel') }}

@@ -1,0 +1,1 @@
+{{ credits_booked_by('campaign_id') }}
