@@ -16,6 +16,7 @@ from touchproof.transform import build
 
 MARTS = "models/marts/insights/_insights__models.yml"
 
+_MOVE = "update marts.mart_budget_moves set {} where decision = 'move'"
 FAULTS = {
     "a rank with a reason against it": (
         "ranked_or_reasoned_in_mart_cross_sell_channels",
@@ -48,6 +49,42 @@ FAULTS = {
         "weights_sum_to_rows_of_in_mart_session_source_reconciliation",
         "delete from marts.mart_session_source_reconciliation",
     ),
+    "a return beside what is missing for it": (
+        "ranked_or_reasoned_in_mart_campaign_marginal_returns",
+        "update marts.mart_campaign_marginal_returns set marginal_return = 1",
+    ),
+    "a move against one model": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("models_agreeing = 8"),
+    ),
+    "a move against one interval": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("intervals_agreeing = 8"),
+    ),
+    "a move on a few people's revenue": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("channel_models_agreeing = 8"),
+    ),
+    "a move against a control group": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("control_group = 'disagrees'"),
+    ),
+    "a move that may lose money": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("lowest_gain_reporting_cents = -1"),
+    ),
+    "a move with a reason against it": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("undecided_reason = 'models_disagree'"),
+    ),
+    "an undecided shift without a reason": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("decision = 'undecided', deciding_test = 'spend_step'"),
+    ),
+    "an undecided shift without a test": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format("decision = 'undecided', undecided_reason = 'models_disagree'"),
+    ),
 }
 
 
@@ -63,20 +100,23 @@ def test_a_generic_test_of_insights_fails_on(fault: str, built: Built, tmp_path:
     name, corruption = FAULTS[fault]
     test = _compiled_test(built, name, MARTS)
     with duckdb.connect(str(built.copy(tmp_path))) as connection:
-        assert connection.execute("select count(*) from marts.mart_cross_sell_channels").fetchone()
-        if name.startswith("ranked"):
-            _plant_channel(connection)
+        _plant(connection)
         assert connection.execute(test).fetchall() == []
         connection.execute(corruption)
         assert connection.execute(test).fetchall() != []
 
 
-def _plant_channel(connection: duckdb.DuckDBPyConnection) -> None:
-    """Insert a channel with a reason: nobody of the tiny world is seen through a horizon."""
+def _plant(connection: duckdb.DuckDBPyConnection) -> None:
+    """Insert what the tiny world lacks: a channel with a reason, and a move that all agree on."""
     connection.execute(
         "insert into marts.mart_cross_sell_channels"
         " (from_product, to_product, channel, touch_kind, unranked_reason)"
         " values ('savings', 'loan', 'Push', 'contact', 'too_few_touched')"
+    )
+    connection.execute(
+        "insert into marts.mart_budget_moves (from_campaign_id, to_campaign_id, currency, decision,"
+        " models, models_agreeing, intervals_agreeing, channel_models_agreeing, control_group,"
+        " lowest_gain_reporting_cents) values ('a', 'b', 'USD', 'move', 9, 9, 9, 9, 'none', 0)"
     )
 
 
@@ -156,3 +196,15 @@ def test_claims_and_installs_change_no_total(built: Built, tmp_path: Path) -> No
         "select claimed_conversions, claimed_value_cents, app_installs, last_touch_conversions"
         " from marts.mart_platform_claims"
     ) == [(Decimal(1000), 999_999_999, 5000, Decimal(0))]
+
+
+def test_a_world_of_a_month_fits_no_return_and_moves_no_money(built: Built) -> None:
+    returns = built.rows(
+        "select distinct campaign_id, status, missing"
+        " from marts.mart_campaign_marginal_returns order by 1"
+    )
+    assert [row[:2] for row in returns] == [
+        ("ps_brand_us", "not_identifiable"),
+        ("tv_hockey", "not_identifiable"),
+    ]
+    assert built.rows("select * from marts.mart_budget_moves where decision = 'move'") == []

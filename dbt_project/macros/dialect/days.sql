@@ -26,3 +26,9 @@
 {% macro numbers_to(last) -%}
     unnest(range(0, greatest({{ last }}, 0) + 1))
 {%- endmacro %}
+
+
+{#- The Monday of a date's week. -#}
+{% macro week_start(day) -%}
+    cast(date_trunc('week', {{ day }}) as date)
+{%- endmacro %}

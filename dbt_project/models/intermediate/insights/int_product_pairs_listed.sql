@@ -91,18 +91,18 @@ later_pairs as (
         next_of_line.to_applied_at
     from first_of_line
     cross join product_lines
-    left join first_of_line as owned
+    left join first_of_line as product_owned
         on
-            first_of_line.person_id = owned.person_id
-            and product_lines.product_line = owned.product_line
-            and first_of_line.product_number > owned.product_number
+            first_of_line.person_id = product_owned.person_id
+            and product_lines.product_line = product_owned.product_line
+            and first_of_line.product_number > product_owned.product_number
     left join next_of_line
         on
             first_of_line.person_id = next_of_line.person_id
             and first_of_line.product_line = next_of_line.from_product
             and product_lines.product_line = next_of_line.to_product
     -- Who had the product already isn't at risk of it.
-    where owned.person_id is null
+    where product_owned.person_id is null
 
 ),
 

@@ -49,12 +49,12 @@ sessions as (
         sessions.user_pseudo_id,
         sessions.started_at,
         sessions.campaign_code,
+        cast(1 - coalesce(inferred_totals.session_weight, 0) as decimal(18, 12))
+            as own_weight,
         sessions.platform in ('IOS', 'ANDROID') as is_app,
         -- A visit that a click opened which stands for another visit keeps its own traffic.
         coalesce(session_touches.channel, traffic.channel, 'Unassigned') as our_channel,
-        coalesce(session_touches.is_mail_click, false) as is_mail_click,
-        cast(1 - coalesce(inferred_totals.session_weight, 0) as decimal(18, 12))
-            as own_weight
+        coalesce(session_touches.is_mail_click, false) as is_mail_click
     from {{ ref('int_sessions_built') }} as sessions
     left join session_touches on sessions.session_key = session_touches.session_key
     left join inferred_totals on sessions.session_key = inferred_totals.session_key

@@ -45,28 +45,7 @@ traffic as (
 
 final as (
 
-    select
-        traffic.traffic_source,
-        traffic.traffic_medium,
-        traffic.campaign_id,
-        channel_rules.channel,
-        channel_rules.rule_number
-    from traffic
-    inner join {{ ref('channel_rules') }} as channel_rules
-        on
-            regexp_matches(
-                coalesce(traffic.traffic_source, ''), coalesce(channel_rules.source_pattern, '')
-            )
-            and regexp_matches(
-                coalesce(traffic.traffic_medium, ''), coalesce(channel_rules.medium_pattern, '')
-            )
-            and regexp_matches(
-                coalesce(traffic.campaign_id, ''), coalesce(channel_rules.campaign_pattern, '')
-            )
-    qualify row_number() over (
-        partition by traffic.traffic_source, traffic.traffic_medium, traffic.campaign_id
-        order by channel_rules.rule_number
-    ) = 1
+    {{ channels_by_rule('traffic', ['traffic_source', 'traffic_medium', 'campaign_id']) }}
 
 )
 

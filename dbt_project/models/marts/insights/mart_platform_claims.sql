@@ -3,25 +3,6 @@
 
 with
 
-rates as (
-
-    select
-        rate_date as month,
-        from_currency as currency,
-        rate
-    from {{ ref('fx_rates') }}
-    where to_currency = '{{ var("reporting_currency") }}'
-
-    union
-
-    select distinct
-        rate_date as month,
-        '{{ var("reporting_currency") }}' as currency,
-        cast(1 as decimal(18, 6)) as rate
-    from {{ ref('fx_rates') }}
-
-),
-
 claims as (
 
     select
@@ -62,7 +43,8 @@ our_credits as (
         currency,
     {% for model in shown_models %}
     sum({{ model }}_weight) as {{ model }}_conversions,
-    sum({{ model }}_revenue_cents) as {{ model }}_revenue_cents{{ ',' if not loop.last }}
+    cast(sum({{ model }}_revenue_cents) as bigint)
+        as {{ model }}_revenue_cents{{ ',' if not loop.last }}
     {% endfor %}
     from {{ ref('fct_attribution') }}
     where campaign_id is not null
@@ -76,17 +58,22 @@ ours as (
     select
         our_credits.campaign_id,
         our_credits.month,
-        max(case when rates.rate is null then 1 else 0 end) = 1 as is_rate_missing,
+        max(
+            case
+                when {{ rate_to_reporting('our_credits.currency', 'fx_rates') }} is null then 1
+                else 0
+            end
+        ) = 1 as is_rate_missing,
     {% for model in shown_models %}
     sum(our_credits.{{ model }}_conversions) as {{ model }}_conversions,
-    sum(cast(round(our_credits.{{ model }}_revenue_cents * rates.rate) as bigint))
-        as {{ model }}_revenue_cents{{ ',' if not loop.last }}
+    sum(
+        our_credits.{{ model }}_revenue_cents
+        * {{ rate_to_reporting('our_credits.currency', 'fx_rates') }}
+    ) as {{ model }}_revenue_cents{{ ',' if not loop.last }}
     {% endfor %}
     from our_credits
-    left join rates
-        on
-            our_credits.month = rates.month
-            and our_credits.currency = rates.currency
+    left join {{ ref('fx_rates') }} as fx_rates
+        on {{ is_rate_of('fx_rates', 'our_credits.month', 'our_credits.currency') }}
     group by our_credits.campaign_id, our_credits.month
 
 ),
@@ -124,13 +111,20 @@ joined as (
         claimed.claimed_value_cents,
         claimed.app_installs,
         coalesce(ours.is_rate_missing, false)
-        or (claimed.currency is not null and rates.rate is null) as is_rate_missing,
-        cast(round(claimed.claimed_value_cents * rates.rate) as bigint)
-            as claimed_value_reporting_cents,
+        or (
+            claimed.currency is not null
+            and {{ rate_to_reporting('claimed.currency', 'fx_rates') }} is null
+        ) as is_rate_missing,
+        cast(
+            round(
+                claimed.claimed_value_cents
+                * {{ rate_to_reporting('claimed.currency', 'fx_rates') }}
+            ) as bigint
+        ) as claimed_value_reporting_cents,
     {% for model in shown_models %}
     cast(round(coalesce(ours.{{ model }}_conversions, 0), 6) as decimal(18, 6))
         as {{ model }}_conversions,
-    cast(coalesce(ours.{{ model }}_revenue_cents, 0) as bigint)
+    cast(round(coalesce(ours.{{ model }}_revenue_cents, 0)) as bigint)
         as {{ model }}_revenue_reporting_cents{{ ',' if not loop.last }}
     {% endfor %}
     from claimed
@@ -138,10 +132,8 @@ joined as (
         on
             claimed.campaign_id = ours.campaign_id
             and claimed.month = ours.month
-    left join rates
-        on
-            claimed.month = rates.month
-            and claimed.currency = rates.currency
+    left join {{ ref('fx_rates') }} as fx_rates
+        on {{ is_rate_of('fx_rates', 'claimed.month', 'claimed.currency') }}
 
 ),
 

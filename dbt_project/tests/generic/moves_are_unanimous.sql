@@ -1,0 +1,25 @@
+{#-
+Fails with each move that isn't unanimous or may lose money, and with each undecided shift that
+doesn't say why, or which test would decide it.
+-#}
+{% test moves_are_unanimous(model) %}
+select
+    from_campaign_id,
+    to_campaign_id,
+    decision
+from {{ model }}
+where
+    (
+        decision = 'move'
+        and (
+            models_agreeing <> models
+            or intervals_agreeing <> models
+            or channel_models_agreeing <> models
+            or control_group = 'disagrees'
+            or coalesce(lowest_gain_reporting_cents, -1) < 0
+            or undecided_reason is not null
+            or deciding_test is not null
+        )
+    )
+    or (decision <> 'move' and (undecided_reason is null or deciding_test is null))
+{% endtest %}
