@@ -128,17 +128,26 @@ class PathTable:
 
     def rows(self, wanted: NDArray[np.bool_]) -> PathTable:
         """Return the wanted rows; the channels stay as they are."""
-        if wanted.all():
-            return self
-        lengths = self.lengths
+        return self if wanted.all() else self.rows_at(np.flatnonzero(wanted))
+
+    def rows_at(self, places: Positions) -> PathTable:
+        """Return the rows at some places, in their order."""
+        lengths = self.lengths[places]
+        offsets = offsets_of(lengths)
+        steps = np.arange(int(offsets[-1]))
+        steps += np.repeat(self.offsets[places] - offsets[:-1], lengths)
         return replace(
             self,
-            steps=self.steps[np.repeat(wanted, lengths)],
-            offsets=offsets_of(lengths[wanted]),
-            conversions=self.conversions[wanted],
-            value=self.value[wanted],
-            nulls=self.nulls[wanted],
+            steps=self.steps.take(steps),
+            offsets=offsets,
+            conversions=self.conversions[places],
+            value=self.value[places],
+            nulls=self.nulls[places],
         )
+
+    def crediting(self) -> PathTable:
+        """Return the rows that brought conversions or value; others give nobody anything."""
+        return self.rows((self.conversions != 0) | (self.value != 0))
 
     def code_of(self, channel: str | None) -> int | None:
         """Return a channel's position in `channels`; None if no path has it."""

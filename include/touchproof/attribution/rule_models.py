@@ -6,29 +6,27 @@ macros/attribution.sql), Markov and Shapley.
 
 A rule gives a touch a share that depends on little: the path's length, the touch's distance from
 its end, and for w_shaped where the lead step stands. So the table is first counted by channel and
-these, exactly and in any order of rows, and each model is a weighting of the counts.
+these (position_counts.py), exactly and in any order of rows, and each model weighs the counts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from touchproof.attribution.credits import Credits
-from touchproof.attribution.exact_sums import (
-    Limb,
-    joined,
-    limbs_of,
-    part_of,
-    summed,
-    sums_by,
-    whole_sums,
-)
+from touchproof.attribution.exact_sums import limbs_of, summed
 from touchproof.attribution.paths import Floats, PathTable, Positions
+from touchproof.attribution.position_counts import (
+    LEAD_AT_EDGE,
+    LEAD_BETWEEN,
+    NO_LEAD,
+    Columns,
+    PositionCounts,
+    count_positions,
+)
 
 RULE_MODELS = (
     "first_touch",
@@ -39,8 +37,6 @@ RULE_MODELS = (
     "position_based",
     "w_shaped",
 )
-_BLOCK_TOUCHES = 1 << 18
-_DENSE_CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -78,93 +74,25 @@ def rule_credits(
         One result a model, in order; None for w_shaped where the settings name no lead step.
     """
     settings = settings or RuleSettings()
-    # A path that brought neither conversion nor value gives nobody anything.
-    crediting = paths.rows((paths.conversions != 0) | (paths.value != 0))
+    crediting = paths.crediting()
     # A path may enter one sum as often as it has touches.
     longest = int(crediting.lengths.max(initial=1))
     columns = (limbs_of(crediting.conversions, longest), limbs_of(crediting.value, longest))
-    counts = _PositionCounts.of(crediting, columns)
+    leads = None if settings.lead_step is None else _Leads.of(crediting, settings.lead_step)
+    counts = count_positions(crediting, columns, None if leads is None else leads.places)
     lengths, distances = counts.lengths, counts.distances
-    first, between, last = settings.position_weights
     shares = {
         "first_touch": (distances == lengths - 1).astype(np.float64),
         "last_touch": (distances == 0).astype(np.float64),
         "linear": 1.0 / lengths,
         "time_decay": _decay_shares(lengths, distances, settings.half_life_steps),
-        "position_based": _position_shares(lengths, distances, first, between, last),
+        "position_based": _position_shares(lengths, distances, settings.position_weights),
     }
-    results = {model: counts.credits(model, share) for model, share in shares.items()}
+    results = {model: Credits(model, *counts.weighed(share)) for model, share in shares.items()}
     results["last_non_direct"] = _last_non_direct(crediting, columns, settings.direct)
-    lead = None if settings.lead_step is None else crediting.code_of(settings.lead_step)
-    w_shaped = (
-        None
-        if settings.lead_step is None
-        else _w_shaped(crediting, columns, lead, settings.w_weights)
-    )
-    return tuple(results.get(model, w_shaped) for model in RULE_MODELS)
-
-
-@dataclass(frozen=True)
-class _PositionCounts:
-    """Hold sums by (channel, path length, steps before the path's end), one entry a cell."""
-
-    channel_count: int
-    channels: Positions
-    lengths: Positions
-    distances: Positions
-    conversions: Floats
-    value: Floats
-
-    @classmethod
-    def of(cls, paths: PathTable, columns: tuple[tuple[Limb, ...], ...]) -> _PositionCounts:
-        longest = int(paths.lengths.max(initial=1))
-        channel_count = len(paths.channels)
-        cell_count = channel_count * (longest + 1) * longest
-        if cell_count <= _DENSE_CELLS:
-            wholes = [np.zeros((len(limbs), cell_count)) for limbs in columns]
-            for block, row, cell in _cells(paths, longest, max(_BLOCK_TOUCHES, 8 * cell_count)):
-                for whole, limbs in zip(wholes, columns, strict=True):
-                    whole += whole_sums(cell, cell_count, part_of(limbs, block), row)
-            found = [joined(*column) for column in zip(columns, wholes, strict=True)]
-            cells = np.flatnonzero(np.any(found, axis=0))
-            sums = np.stack(found)[:, cells]
-        else:
-            _, row, cell = next(_cells(paths, longest, len(paths.steps)))
-            cells, place = np.unique(cell, return_inverse=True)
-            sums = np.stack([summed(place, len(cells), limbs, row) for limbs in columns])
-        ends, distances = np.divmod(cells, longest)
-        channels, lengths = np.divmod(ends, longest + 1)
-        return cls(channel_count, channels, lengths, distances, sums[0], sums[1])
-
-    def credits(self, model: str, share: Floats) -> Credits:
-        """Weigh the cells by a touch's share in each."""
-        return Credits(
-            model,
-            sums_by(self.channels, self.conversions * share, self.channel_count),
-            sums_by(self.channels, self.value * share, self.channel_count),
-        )
-
-
-def _cells(
-    paths: PathTable, longest: int, block_touches: int
-) -> Iterator[tuple[slice, NDArray[np.intp], Positions]]:
-    """Yield blocks of rows, and for each touch its row in the block and its cell."""
-    offsets, count = paths.offsets, len(paths)
-    begin = 0
-    while begin < count:
-        after = int(np.searchsorted(offsets, offsets[begin] + block_touches, side="right")) - 1
-        end = min(max(after, begin + 1), count)
-        lengths = np.diff(offsets[begin : end + 1])
-        row = np.repeat(np.arange(end - begin), lengths)
-        steps = paths.steps[offsets[begin] : offsets[end]]
-        cell = steps.astype(np.int64)
-        cell *= longest + 1
-        cell += lengths.take(row)
-        cell *= longest
-        cell += (offsets[begin + 1 : end + 1] - offsets[begin] - 1).take(row)
-        cell -= np.arange(len(steps))
-        yield slice(begin, end), row, cell
-        begin = end
+    if leads is not None:
+        results["w_shaped"] = _w_shaped(crediting, columns, counts, leads, settings.w_weights)
+    return tuple(results.get(model) for model in RULE_MODELS)
 
 
 def _decay_shares(lengths: Positions, distances: Positions, half_life: float) -> Floats:
@@ -175,44 +103,70 @@ def _decay_shares(lengths: Positions, distances: Positions, half_life: float) ->
 
 
 def _position_shares(
-    lengths: Positions, distances: Positions, first: float, between: float, last: float
+    lengths: Positions, distances: Positions, weights: tuple[float, float, float]
 ) -> Floats:
     """Give first and last touch their weights; those between share theirs.
 
     Without touches between, first and last have it all in proportion; a single touch is both.
     """
+    first, between, last = weights
     is_last, is_first = distances == 0, distances == lengths - 1
     middle_count = np.maximum(lengths - 2, 1)
     raw = np.where(is_first | is_last, is_first * first + is_last * last, between / middle_count)
     return np.asarray(raw / (first + last + np.where(lengths > 2, between, 0.0)))
 
 
-def _last_non_direct(
-    paths: PathTable, columns: tuple[tuple[Limb, ...], ...], direct: str | None
-) -> Credits:
+def _last_non_direct(paths: PathTable, columns: Columns, direct: str | None) -> Credits:
     """Give all to the last touch that isn't direct; to the last where all are direct."""
-    last = paths.offsets[1:] - 1
+    touch = paths.offsets[1:] - 1
     code = None if direct is None else paths.code_of(direct)
     if code is not None and len(paths):
-        place = np.where(paths.steps != code, np.arange(len(paths.steps)), -1)
-        found = np.maximum.reduceat(place, paths.offsets[:-1])
-        last = np.where(found >= 0, found, last)
-    return _by_touch("last_non_direct", paths, columns, last)
-
-
-def _by_touch(
-    model: str, paths: PathTable, columns: tuple[tuple[Limb, ...], ...], touch: Positions
-) -> Credits:
-    """Give each path's all to one touch of it."""
+        ends_direct = np.flatnonzero(paths.steps.take(touch) == code)
+        some = paths.rows_at(ends_direct)
+        place = np.where(some.steps != code, np.arange(len(some.steps)), -1)
+        found = np.maximum.reduceat(place, some.offsets[:-1]) if len(some) else place
+        touch[ends_direct] -= np.where(found >= 0, some.offsets[1:] - 1 - found, 0)
     channel = paths.steps.take(touch).astype(np.int64)
-    conversions, value = (summed(channel, len(paths.channels), limbs, None) for limbs in columns)
-    return Credits(model, conversions, value)
+    return Credits(
+        "last_non_direct",
+        *(summed(channel, len(paths.channels), limbs, None) for limbs in columns),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Leads:
+    """Hold where the lead step stands: its first touch in each path.
+
+    Args:
+        code: The lead step's channel; None if no path has it.
+        rows: The paths that have it.
+        places: By path: `NO_LEAD`, `LEAD_AT_EDGE` or `LEAD_BETWEEN`.
+    """
+
+    code: int | None
+    rows: Positions
+    places: Positions
+
+    @classmethod
+    def of(cls, paths: PathTable, lead_step: str) -> _Leads:
+        code, places = paths.code_of(lead_step), np.full(len(paths), NO_LEAD)
+        if code is None:
+            return cls(None, np.empty(0, np.int64), places)
+        touches = np.flatnonzero(paths.steps == code)
+        rows, first = np.unique(
+            np.searchsorted(paths.offsets, touches, side="right") - 1, return_index=True
+        )
+        leads = touches[first]
+        is_edge = (leads == paths.offsets[rows]) | (leads == paths.offsets[rows + 1] - 1)
+        places[rows] = np.where(is_edge, LEAD_AT_EDGE, LEAD_BETWEEN)
+        return cls(code, rows, places)
 
 
 def _w_shaped(
     paths: PathTable,
-    columns: tuple[tuple[Limb, ...], ...],
-    lead: int | None,
+    columns: Columns,
+    counts: PositionCounts,
+    leads: _Leads,
     weights: tuple[float, float, float, float],
 ) -> Credits:
     """Give three steps of a path their weights: first touch, lead step, last touch.
@@ -222,40 +176,24 @@ def _w_shaped(
     whole. The lead step is its first touch in the path.
     """
     first_weight, lead_weight, last_weight, other_weight = weights
-    lengths, starts, ends = paths.lengths, paths.offsets[:-1], paths.offsets[1:] - 1
-    lead_touch = np.full(len(paths), -1)
-    if lead is not None and len(paths):
-        never = len(paths.steps)
-        place = np.where(paths.steps == lead, np.arange(never), never)
-        found = np.minimum.reduceat(place, starts)
-        lead_touch = np.where(found < never, found, -1)
-    has_lead = lead_touch >= 0
-    apart = has_lead & (lead_touch > starts) & (lead_touch < ends)
-    others = lengths - np.where(lengths > 1, 2, 1) - apart
-    # Paths of one kind (is there a lead step, a touch of its own, how many others) share alike.
-    kind = (others * 2 + has_lead) * 2 + apart
-    kinds = np.arange(int(kind.max(initial=0)) + 1)
-    other_counts, has_lead_step = kinds // 4, kinds // 2 % 2
-    total = first_weight + last_weight + has_lead_step * lead_weight
-    total = total + (other_counts > 0) * other_weight
-    channel_count = len(paths.channels)
 
-    def by_kind(touch: Positions, rows: Positions, limbs: tuple[Limb, ...]) -> Floats:
-        cell = paths.steps.take(touch).astype(np.int64) * len(kinds) + kind.take(rows)
-        return summed(cell, channel_count * len(kinds), limbs, rows).reshape(channel_count, -1)
+    def other_and_total(lead_places: Positions, lengths: Positions) -> tuple[Floats, Floats]:
+        others = lengths - np.minimum(lengths, 2) - (lead_places == LEAD_BETWEEN)
+        total = first_weight + last_weight + (lead_places != NO_LEAD) * lead_weight
+        total = total + (others > 0) * other_weight
+        return other_weight * (others > 0) / np.maximum(others, 1), total
 
-    every = np.arange(len(paths))
-    with_lead, between = np.flatnonzero(has_lead), np.flatnonzero(apart)
-    touches, row = np.arange(len(paths.steps)), np.repeat(every, lengths)
-    results = []
-    for limbs in columns:
-        first, last = by_kind(starts, every, limbs), by_kind(ends, every, limbs)
-        leads = by_kind(lead_touch.take(with_lead), with_lead, limbs)
-        longer = np.flatnonzero(lengths > 1)
-        steps = first + by_kind(ends.take(longer), longer, limbs)
-        steps += by_kind(lead_touch.take(between), between, limbs)
-        rest = by_kind(touches, row, limbs) - steps
-        credit = first * first_weight + last * last_weight + leads * lead_weight
-        credit += rest * other_weight / np.maximum(other_counts, 1)
-        results.append((credit / total).sum(axis=1))
-    return Credits("w_shaped", results[0], results[1])
+    # First every touch as if it weren't the lead step, then what the lead step has more than that.
+    other, total = other_and_total(counts.lead_places, counts.lengths)
+    is_first, is_last = counts.distances == counts.lengths - 1, counts.distances == 0
+    edge = is_first * first_weight + is_last * last_weight
+    credit = counts.weighed(np.where(is_first | is_last, edge, other) / total)
+    if leads.code is not None and len(leads.rows):
+        places, lengths = leads.places[leads.rows], paths.lengths[leads.rows]
+        kinds, kind = np.unique(places * (lengths.max() + 1) + lengths, return_inverse=True)
+        places, lengths = np.divmod(kinds, lengths.max() + 1)
+        other, total = other_and_total(places, lengths)
+        more = (lead_weight - (places == LEAD_BETWEEN) * other) / total
+        for column, limbs in zip(credit, columns, strict=True):
+            column[leads.code] += summed(kind, len(kinds), limbs, leads.rows) @ more
+    return Credits("w_shaped", *credit)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from path_cases import ROWS, by_channel, nine, table, table_of, values
 
-from touchproof.attribution import rule_models
+from touchproof.attribution import position_counts
 from touchproof.attribution.paths import PathTable
 from touchproof.attribution.rule_models import RULE_MODELS, RuleSettings, rule_credits
 
@@ -172,9 +172,9 @@ def test_blocks_and_sparse_counts_give_the_same(monkeypatch: pytest.MonkeyPatch)
     ]
     paths: PathTable = table(text, value=generator.integers(0, 999, 500).tolist())
     whole = rule_credits(paths, SETTINGS)
-    monkeypatch.setattr(rule_models, "_BLOCK_TOUCHES", 10)
+    monkeypatch.setattr(position_counts, "_BLOCK_TOUCHES", 10)
     in_blocks = rule_credits(paths, SETTINGS)
-    monkeypatch.setattr(rule_models, "_DENSE_CELLS", 0)
+    monkeypatch.setattr(position_counts, "_DENSE_CELLS", 0)
     sparse = rule_credits(paths, SETTINGS)
     for one, *others in zip(whole, in_blocks, sparse, strict=True):
         for other in others:

@@ -13,7 +13,7 @@ from touchproof.attribution import step_codes
 from touchproof.attribution.step_codes import FaultyPathError, StepCoder, path_fault
 
 _NAME = st.text(
-    st.characters(exclude_characters=">\n\r", exclude_categories=["Cs"]), min_size=1, max_size=20
+    st.characters(exclude_characters=">\n\r\0", exclude_categories=["Cs"]), min_size=1, max_size=20
 ).filter(lambda name: bool(name.strip()))
 _PATHS = st.lists(st.lists(_NAME, min_size=1, max_size=5), min_size=1, max_size=20)
 
@@ -64,7 +64,7 @@ def test_text_of_any_arrow_type_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [None, "", " ", ">", "A>", ">A", " >A", "A>>B", "A> >B", "A>\u00a0", "A\n>B", "A\r"]
+    "path", [None, "", " ", ">", "A>", ">A", " >A", "A>>B", "A> >B", "A>\u00a0", "A\n>B", "A\r", "A\0>B"]
 )
 def test_a_faulty_path_is_named_by_its_row(path: str | None) -> None:
     assert path_fault(path) is not None
