@@ -53,6 +53,19 @@ def test_the_chain_of_every_replicate_has_the_effects_of_a_fit_on_it(
         assert found == pytest.approx(alone.removal_effects, abs=1e-9)
 
 
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_chain_of_many_states_follows_the_replicates_by_its_derivative(order: int) -> None:
+    data = canonical_journeys(many(2000), TIMEZONE)
+    (block,) = draws(data.persons, 200, seed=5)
+    solved = ChainReplicates(data, order).removal_effects(block)
+    followed = ChainReplicates(data, order, exact_states=0).removal_effects(block)
+    assert followed.std(axis=0) == pytest.approx(solved.std(axis=0), rel=0.05)
+    assert (np.abs(followed - solved).mean(axis=0) < 0.1 * solved.std(axis=0)).all()
+    everybody = data.persons[None, :].astype(np.float64)
+    followed = ChainReplicates(data, order, exact_states=0).removal_effects(everybody)
+    assert followed[0] == pytest.approx(markov.fit(data.of_everybody(), order).removal_effects)
+
+
 @settings(deadline=None, max_examples=40)
 @given(rows=some_journeys, seed=st.integers(0, 1000))
 def test_the_games_of_every_replicate_have_the_shares_of_a_fit_on_it(
