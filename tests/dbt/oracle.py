@@ -1,4 +1,4 @@
-"""What the rule models must give, in plain Python with whole numbers and fractions.
+"""What the models must give, in plain Python with whole numbers and fractions.
 
 Belongs here: an independent calculation to compare the SQL with. Doesn't belong here: anything
 that the pipeline uses.
@@ -6,8 +6,8 @@ that the pipeline uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 UNIT = 10**12
@@ -19,7 +19,10 @@ MODELS = (
     "time_decay",
     "position_based",
     "w_shaped",
+    "markov",
+    "shapley",
 )
+DATA_DRIVEN = ("markov", "shapley")
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,27 @@ class Touch:
 
     touchpoint_id: str
     seconds: int
-    is_direct: bool
+    channel: str
     weight_units: int
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Hold the settings of one conversion; the lead's moment is in the seconds of the touches."""
+    """Hold the settings of one conversion, and by data-driven model the share of each touch.
+
+    The lead's moment is in the seconds of the touches.
+    """
 
     half_life_days: int
     weights: tuple[int, int, int]
     w_weights: tuple[int, int, int, int]
     lead_seconds: int | None = None
+    learnt: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+
+def learnt_shares(channels: Sequence[str], shares: Mapping[str, int]) -> list[int]:
+    """Deal the share of each channel, of 1e9, out to its touches, three more digits kept."""
+    return [1000 * shares[channel] // channels.count(channel) for channel in channels]
 
 
 def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
@@ -48,7 +60,12 @@ def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
     first, middle, last = rules.weights
     if model == "w_shaped":
         return _w_shares(path, rules)
-    not_direct = [index for index, touch in enumerate(path) if not touch.is_direct]
+    if model in DATA_DRIVEN:
+        return [
+            share * touch.weight_units
+            for share, touch in zip(rules.learnt[model], path, strict=True)
+        ]
+    not_direct = [index for index, touch in enumerate(path) if touch.channel != "Direct"]
     shares = []
     for index, touch in enumerate(path):
         if model == "first_touch":

@@ -26,6 +26,8 @@ MODELS = (
     "time_decay",
     "position_based",
     "w_shaped",
+    "markov",
+    "shapley",
 )
 MARTS = (
     "dim_persons",

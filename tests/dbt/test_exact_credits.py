@@ -12,7 +12,7 @@ import pytest
 from dbt_built import Built
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle import MODELS, UNIT, Rules, Touch, credits
+from oracle import DATA_DRIVEN, MODELS, UNIT, Rules, Touch, credits, learnt_shares
 
 _NOW = datetime(2026, 6, 20, 12)
 _RULES = Rules(half_life_days=7, weights=(40, 20, 40), w_weights=(30, 30, 30, 10))
@@ -26,7 +26,7 @@ class Candidate:
     seconds_before: int
     kind: str
     is_earning: bool
-    is_direct: bool
+    channel: str
     weight_units: int
 
 
@@ -41,6 +41,38 @@ class Conversion:
 
 
 _TABLES = ("int_conversion_windows_set", "int_touchpoints_unioned", "int_conversions_unioned")
+# Filled once: what a fit found, and nobody without a conversion.
+_FIXED_TABLES = ("int_model_fits_applied", "int_data_driven_shares", "int_journeys_not_converted")
+_COMPUTED = (
+    "int_paths_built",
+    "int_journey_touches_labelled",
+    "int_journeys_listed",
+    "int_conversion_fits_chosen",
+    "int_data_driven_weights_dealt",
+    "int_credits_computed",
+)
+_CHANNELS = ("Direct", "Email", "TV")
+# By model and set of channels: the parts of its channels, of 1e9, in the order of their names.
+_SHARES = {
+    "markov": {
+        ("Direct",): (10**9,),
+        ("Email",): (10**9,),
+        ("TV",): (10**9,),
+        ("Direct", "Email"): (333_333_333, 666_666_667),
+        ("Direct", "TV"): (1, 999_999_999),
+        ("Email", "TV"): (500_000_000, 500_000_000),
+        ("Direct", "Email", "TV"): (123_456_789, 376_543_211, 500_000_000),
+    },
+    "shapley": {
+        ("Direct",): (10**9,),
+        ("Email",): (10**9,),
+        ("TV",): (10**9,),
+        ("Direct", "Email"): (0, 10**9),
+        ("Direct", "TV"): (250_000_000, 750_000_000),
+        ("Email", "TV"): (999_999_999, 1),
+        ("Direct", "Email", "TV"): (0, 142_857_143, 857_142_857),
+    },
+}
 _LONGEST = int(timedelta(days=33).total_seconds())
 _SECONDS = st.one_of(
     st.integers(-3600, _LONGEST),
@@ -51,7 +83,7 @@ _CANDIDATE = st.builds(
     seconds_before=_SECONDS,
     kind=st.sampled_from(["visit", "visit", "click", "view"]),
     is_earning=st.sampled_from([True, True, True, False]),
-    is_direct=st.booleans(),
+    channel=st.sampled_from(_CHANNELS),
     weight_units=st.one_of(st.just(UNIT), st.integers(1, UNIT), st.just(0)),
 )
 _CONVERSION = st.builds(
@@ -69,17 +101,42 @@ def engine(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect(":memory:")
     connection.execute("set timezone = 'UTC'")
     connection.execute("attach ':memory:' as touchproof")
-    connection.execute("create schema touchproof.intermediate")
-    for table in _TABLES:
-        columns = built.rows(
-            "select column_name, data_type from information_schema.columns"
-            f" where table_schema = 'intermediate' and table_name = '{table}'"
-            " order by ordinal_position"
-        )
-        listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
-        connection.execute(f"create table touchproof.intermediate.{table} ({listed})")
+    for schema, tables in {
+        "intermediate": (*_TABLES, *_FIXED_TABLES),
+        "seeds": ("fx_rates",),
+    }.items():
+        connection.execute(f"create schema touchproof.{schema}")
+        for table in tables:
+            columns = built.rows(
+                "select column_name, data_type from information_schema.columns"
+                f" where table_schema = '{schema}' and table_name = '{table}'"
+                " order by ordinal_position"
+            )
+            listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            connection.execute(f"create table touchproof.{schema}.{table} ({listed})")
+    _fill_fits(connection)
     yield connection
     connection.close()
+
+
+def _fill_fits(connection: duckdb.DuckDBPyConnection) -> None:
+    for model, sets in _SHARES.items():
+        connection.execute(
+            "insert into touchproof.intermediate.int_model_fits_applied (attribution_model,"
+            " model_fit_id, applies_from_date, applies_before_date)"
+            " values (?, ?, date '0001-01-01', date '9999-12-31')",
+            [model, f"fit_{model}"],
+        )
+        for channels, shares in sets.items():
+            named = "[" + ",".join(f'"{channel}"' for channel in channels) + "]"
+            connection.executemany(
+                "insert into touchproof.intermediate.int_data_driven_shares (attribution_model,"
+                " model_fit_id, channel_set, channel, share_units) values (?, ?, ?, ?, ?)",
+                [
+                    [model, f"fit_{model}", named, channel, share]
+                    for channel, share in zip(channels, shares, strict=True)
+                ],
+            )
 
 
 def _expected_path(conversion: Conversion, number: int) -> list[Touch]:
@@ -88,21 +145,29 @@ def _expected_path(conversion: Conversion, number: int) -> list[Touch]:
     has_click = False
     for index, one in enumerate(conversion.candidates):
         window = views_begin if one.kind == "view" else begins
-        applied = conversion.applied_seconds_before
-        if (
-            not one.is_earning
-            or one.weight_units == 0
-            or not applied < one.seconds_before <= window
-        ):
+        if not conversion.applied_seconds_before < one.seconds_before <= window:
+            continue
+        if not one.is_earning or one.weight_units == 0:
             continue
         has_click |= one.kind == "click" and one.seconds_before <= views_begin
         found.append((index, one))
     touches = [
-        Touch(_touch_id(number, index), -one.seconds_before, one.is_direct, one.weight_units)
+        Touch(_touch_id(number, index), -one.seconds_before, one.channel, one.weight_units)
         for index, one in found
         if not (one.kind == "view" and has_click)
     ]
     return sorted(touches, key=lambda touch: (touch.seconds, touch.touchpoint_id))
+
+
+def _expected_rules(conversion: Conversion, path: list[Touch]) -> Rules:
+    lead = conversion.lead_seconds_before
+    channels = [touch.channel for touch in path]
+    present = tuple(sorted(set(channels)))
+    learnt = {
+        model: learnt_shares(channels, dict(zip(present, _SHARES[model][present], strict=True)))
+        for model in DATA_DRIVEN
+    }
+    return replace(_RULES, lead_seconds=None if lead is None else -lead, learnt=learnt)
 
 
 def _touch_id(number: int, index: int) -> str:
@@ -123,28 +188,31 @@ def _fill(
         lead = None
         if conversion.lead_seconds_before is not None:
             lead = _NOW - timedelta(seconds=conversion.lead_seconds_before)
-        windows.append([f"cv_{number}", f"p{number}", _NOW, *begins, *rules, ends, lead])
-        facts.append([f"cv_{number}", conversion.revenue_cents, 0])
+        key = [f"cv_{number}", number, f"p{number}", _NOW]
+        windows.append([*key, *begins, *rules, ends, lead])
+        facts.append([f"cv_{number}", f"p{number}", _NOW, conversion.revenue_cents, 0, "USD"])
         touches += [
             [_touch_id(number, index), f"p{number}",
-             _NOW - timedelta(seconds=one.seconds_before), "Direct" if one.is_direct else "TV",
-             one.kind, one.weight_units, one.is_earning, one.kind == "view",
+             _NOW - timedelta(seconds=one.seconds_before), one.channel, one.kind,
+             one.weight_units, one.is_earning, one.kind == "view",
              "view" if one.kind == "view" else "click"]
             for index, one in enumerate(conversion.candidates)
         ]  # fmt: skip
     for rows in (windows, touches, facts):
         order.shuffle(rows)
     engine.executemany(
-        f"insert into {schema}.int_conversion_windows_set (conversion_id, person_id, converted_at,"
-        " click_window_begins_at, view_window_begins_at, path_begins_at, half_life_days,"
+        f"insert into {schema}.int_conversion_windows_set (conversion_id, conversion_number,"
+        " person_id, converted_at, click_window_begins_at, view_window_begins_at, path_begins_at,"
+        " half_life_days,"
         " first_weight, middle_weight, last_weight, w_first_weight, w_lead_weight, w_last_weight,"
         " w_middle_weight, direct_channel, path_ends_at, lead_created_at)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         windows,
     )
     engine.executemany(
         f"insert into {schema}.int_conversions_unioned"
-        " (conversion_id, revenue_cents, pending_fee_cents) values (?, ?, ?)",
+        " (conversion_id, person_id, converted_at, revenue_cents, pending_fee_cents, currency)"
+        " values (?, ?, ?, ?, ?, ?)",
         facts,
     )
     if touches:
@@ -160,7 +228,7 @@ def _computed(
     engine: duckdb.DuckDBPyConnection, built: Built
 ) -> dict[str, list[tuple[str, tuple[int, ...]]]]:
     folder = ("models", "intermediate", "attribution")
-    for model in ("int_paths_built", "int_credits_computed"):
+    for model in _COMPUTED:
         engine.execute(
             f"create or replace table touchproof.intermediate.{model} as"
             f" {built.compiled(*folder, model + '.sql')}"
@@ -185,8 +253,7 @@ def _check(engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Co
         assert [row[0] for row in rows] == [touch.touchpoint_id for touch in path]
         if not path:
             continue
-        lead = conversion.lead_seconds_before
-        rules = replace(_RULES, lead_seconds=None if lead is None else -lead)
+        rules = _expected_rules(conversion, path)
         for position, model in enumerate(MODELS):
             expected = credits(model, path, conversion.revenue_cents, rules)
             actual = [row[1][2 * position : 2 * position + 2] for row in rows]
@@ -212,7 +279,7 @@ def test_long_paths_and_single_cents_sum_exactly(
 ) -> None:
     draw = random.Random(length)  # noqa: S311 - made-up touches
     candidates = tuple(
-        Candidate(draw.randint(1, 86400 * 30), "visit", True, draw.random() < 0.3,
+        Candidate(draw.randint(1, 86400 * 30), "visit", True, draw.choice(_CHANNELS),
                   draw.choice([UNIT, draw.randint(1, UNIT)]))
         for _ in range(length)
     )  # fmt: skip
@@ -222,7 +289,8 @@ def test_long_paths_and_single_cents_sum_exactly(
 
 def test_the_order_of_rows_changes_nothing(engine: duckdb.DuckDBPyConnection, built: Built) -> None:
     candidates = tuple(
-        Candidate(86400 * (index % 4), "visit", True, index % 2 == 0, UNIT) for index in range(1, 9)
+        Candidate(86400 * (index % 4), "visit", True, _CHANNELS[index % 2], UNIT)
+        for index in range(1, 9)
     )
     conversions = [Conversion(cents, candidates) for cents in (100, -7, 1)]
     results = []

@@ -13,8 +13,10 @@ CORE, PERFORMANCE, MONEY = (
     "models/marts/performance/_performance__models.yml",
     "seeds/money/_seeds.yml",
 )
-_PAIRS = "update marts.fct_attribution set {} where attribution_id = (" \
-    "select min(attribution_id) from marts.fct_attribution where path_length > 0)"  # fmt: skip
+_PAIRS = (
+    "update marts.fct_attribution set {} where touchpoint_id ="
+    " (select min(touchpoint_id) from marts.fct_attribution where path_length > 0)"
+)
 _CHANNEL = (
     "update marts.mart_channel_performance set {}"
     " where model = 'linear' and date_basis = 'cash' and conversions > 0"

@@ -123,6 +123,8 @@ final as (
 
     select
         conversions.conversion_id,
+        -- A short key for the many rows of the paths; it means nothing beyond one build.
+        row_number() over (order by conversions.conversion_id) as conversion_number,
         conversions.person_id,
         conversions.converted_at,
         earlier_conversions.path_begins_at,

@@ -4,7 +4,7 @@ with
 path_conversions as (
 
     select distinct conversion_id
-    from {{ ref('int_paths_built') }}
+    from {{ ref('int_credits_computed') }}
 
 ),
 

@@ -7,27 +7,32 @@ with
 paths as (
 
     select
-        paths.*,
-        conversions.revenue_cents,
-        conversions.pending_fee_cents
+        paths.*{% if data_driven_models() %},{% endif %}
+    {% for model in data_driven_models() %}
+    learnt.{{ model }}_raw_weight{{ ',' if not loop.last }}
+    {% endfor %}
     from {{ ref('int_paths_built') }} as paths
-    inner join {{ ref('int_conversions_unioned') }} as conversions
-        on paths.conversion_id = conversions.conversion_id
+    {% if data_driven_models() %}
+    left join {{ ref('int_data_driven_weights_dealt') }} as learnt
+        on
+            paths.conversion_number = learnt.conversion_number
+            and paths.path_position = learnt.path_position
+    {% endif %}
 
 ),
 
-raw_shares as (
+shares as (
 
     select
-        conversion_id,
+        conversion_number,
         touchpoint_id,
+        touched_at,
+        channel,
+        campaign_id,
         path_position,
         path_length,
-        revenue_cents,
-        pending_fee_cents,
     {% for model in models %}
-    cast({{ raw_weight(model) }} as hugeint) * touch_weight_units
-        as {{ model }}_share{{ ',' if not loop.last }}
+    {{ share_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}
     from paths
 
@@ -36,37 +41,40 @@ raw_shares as (
 running_shares as (
 
     select
-        *,
+        conversion_number,
+        touchpoint_id,
+        touched_at,
+        channel,
+        campaign_id,
+        path_position,
+        path_length,
     {% for model in models %}
-    sum({{ model }}_share) over path_so_far as {{ model }}_running,
-    sum({{ model }}_share) over whole_path as {{ model }}_total{{ ',' if not loop.last }}
+    {{ running_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}
-    from raw_shares
+    from shares
     window
         path_so_far as (
-            partition by conversion_id
+            partition by conversion_number
             order by path_position
             rows between unbounded preceding and current row
         ),
-        whole_path as (partition by conversion_id)
+        whole_path as (partition by conversion_number)
 
 ),
 
-weights as (
+-- Weights up to a touch, and before it, in whole units: what one touch has is the difference.
+running_units as (
 
     select
-        conversion_id,
+        conversion_number,
         touchpoint_id,
+        touched_at,
+        channel,
+        campaign_id,
         path_position,
         path_length,
-        revenue_cents,
-        pending_fee_cents,
     {% for model in models %}
-    {{ rounded_share('1000000000000', model ~ '_running', model ~ '_total') }}
-        as {{ model }}_units_running,
-            {{ exact_part(
-                '1000000000000', model ~ '_running', model ~ '_share', model ~ '_total'
-            ) }} as {{ model }}_units{{ ',' if not loop.last }}
+    {{ unit_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}
     from running_shares
 
@@ -75,20 +83,21 @@ weights as (
 final as (
 
     select
-        conversion_id,
-        touchpoint_id,
-        path_position,
-        path_length,
+        conversions.conversion_id,
+        units.touchpoint_id,
+        units.touched_at,
+        units.channel,
+        units.campaign_id,
+        units.path_position,
+        units.path_length,
     {% for model in models %}
-    {{ model }}_units,
-            {{ exact_part(
-                'revenue_cents', model ~ '_units_running', model ~ '_units', '1000000000000'
-            ) }} as {{ model }}_revenue_cents,
-            {{ exact_part(
-                'pending_fee_cents', model ~ '_units_running', model ~ '_units', '1000000000000'
-            ) }} as {{ model }}_pending_fee_cents{{ ',' if not loop.last }}
+    {{ credit_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}
-    from weights
+    from running_units as units
+    inner join {{ ref('int_conversion_windows_set') }} as windows
+        on units.conversion_number = windows.conversion_number
+    inner join {{ ref('int_conversions_unioned') }} as conversions
+        on windows.conversion_id = conversions.conversion_id
 
 )
 

@@ -6,6 +6,7 @@ journey_touches as (
     select
         'jn_' || md5('conversion:' || conversion_id) as journey_id,
         conversion_id,
+        conversion_number,
         cast(null as varchar) as person_id,
         touchpoint_id,
         touched_at,
@@ -19,6 +20,7 @@ journey_touches as (
     select
         'jn_' || md5('person:' || person_id) as journey_id,
         cast(null as varchar) as conversion_id,
+        cast(null as bigint) as conversion_number,
         person_id,
         touchpoint_id,
         touched_at,
@@ -56,11 +58,12 @@ runs as (
 
 ),
 
-final as (
+labelled as (
 
     select
         journey_id,
         conversion_id,
+        conversion_number,
         person_id,
         touchpoint_id,
         touched_at,
@@ -68,6 +71,15 @@ final as (
         {{ path_label() }} as channel_label,
         {{ is_listed_in_path() }} as is_listed
     from runs
+
+),
+
+final as (
+
+    select
+        *,
+        count(*) over (partition by journey_id, channel_label) as label_touch_count
+    from labelled
 
 )
 

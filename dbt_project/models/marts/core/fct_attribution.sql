@@ -8,29 +8,29 @@ conversions as (
 
 ),
 
-touchpoints as (
-
-    select * from {{ ref('int_touchpoints_unioned') }}
-
-),
-
 attributed as (
 
     select
         credits.conversion_id,
         credits.touchpoint_id,
-        touchpoints.touched_at,
-        touchpoints.channel,
-        touchpoints.campaign_id,
+        credits.touched_at,
+        credits.channel,
+        credits.campaign_id,
         cast(null as varchar) as unattributed_reason,
-        cast(credits.path_position as integer) as path_position,
-        cast(credits.path_length as integer) as path_length,
+        credits.path_position,
+        credits.path_length,
+        {% for model in data_driven_models() %}
+        fits.{{ model }}_fit_id,
+        {% endfor %}
     {% for model in models %}
     {{ weight_from_units('credits.' ~ model ~ '_units') }} as {{ model }}_weight,
     credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
     {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
-    inner join touchpoints on credits.touchpoint_id = touchpoints.touchpoint_id
+    {% if data_driven_models() %}
+    inner join {{ ref('int_conversion_fits_chosen') }} as fits
+        on credits.conversion_id = fits.conversion_id
+    {% endif %}
 
 ),
 
@@ -45,6 +45,9 @@ unattributed as (
         unattributed_conversions.unattributed_reason,
         cast(null as integer) as path_position,
         cast(0 as integer) as path_length,
+        {% for model in data_driven_models() %}
+        cast(null as varchar) as {{ model }}_fit_id,
+        {% endfor %}
     {% for model in models %}
     cast(1 as decimal(18, 12)) as {{ model }}_weight,
     conversions.revenue_cents as {{ model }}_revenue_cents{{ ',' if not loop.last }}
@@ -66,8 +69,6 @@ credits as (
 final as (
 
     select
-        'at_' || md5(credits.conversion_id || ':' || coalesce(credits.touchpoint_id, ''))
-            as attribution_id,
         credits.conversion_id,
         credits.touchpoint_id,
         conversions.person_id,
@@ -81,6 +82,9 @@ final as (
         credits.unattributed_reason,
         credits.path_position,
         credits.path_length,
+        {% for model in data_driven_models() %}
+        credits.{{ model }}_fit_id,
+        {% endfor %}
     {% for model in models %}
     credits.{{ model }}_weight,
     credits.{{ model }}_revenue_cents{{ ',' if not loop.last }}
