@@ -101,7 +101,7 @@ class ChainReplicates:
         chain[:, self._from[inner], self._to[inner]] -= shares[:, inner]
         converting = np.zeros((size, states, 1))
         converting[:, self._from[won], 0] = shares[:, won]
-        fundamental: FloatArray = np.linalg.inv(chain)
+        fundamental = np.asarray(np.linalg.inv(chain), dtype=np.float64)
         return fundamental, (fundamental @ converting)[:, :, 0]
 
     def _left(self, counts: FloatArray) -> FloatArray:
