@@ -13,7 +13,7 @@ from the refit on everybody, and lies around what was really credited.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -122,9 +122,11 @@ def channel_intervals(
     for model in models:
         now, refitted = credited[model](everybody), replicated[model](everybody)
         parts = [np.concatenate(part) for part in zip(*drawn[model], strict=True)]
-        bounds = [
+        of_conversions, of_revenue = (
             _bounds(now[n][0], refitted[n][0], parts[n], settings.interval_level) for n in (0, 1)
-        ]
+        )
+        # Revenue may be negative, so its shares have no bounds of their own.
+        bounds = [tuple(np.clip(part, 0, 1) for part in of_conversions), of_revenue]
         rows += _rows(model, earned.channels, (now[0][0], now[1][0]), bounds)
     about = {
         "persons": int(data.persons.sum()),
@@ -196,7 +198,7 @@ def _rows(
     model: str,
     channels: tuple[str, ...],
     now: tuple[FloatArray, FloatArray],
-    bounds: list[tuple[FloatArray, FloatArray, FloatArray]],
+    bounds: Sequence[Sequence[FloatArray]],
 ) -> list[dict[str, object]]:
     return [
         {

@@ -72,10 +72,10 @@ def test_shares_are_those_of_the_credits_and_sum_to_one_with_what_nothing_earned
         assert {row["persons"] for row in found.values()} == {301}
 
 
-def test_every_share_lies_inside_its_interval() -> None:
+def test_every_share_lies_inside_its_interval_and_none_is_below_nothing() -> None:
     for row in intervals(many(), {"per_0": 2}):
         for what in ("conversion_share", "revenue_share"):
-            assert row[f"{what}_lower"] <= row[what] <= row[f"{what}_upper"]
+            assert 0 <= row[f"{what}_lower"] <= row[what] <= row[f"{what}_upper"] <= 1
 
 
 def test_an_interval_is_as_wide_as_the_binomial_distribution_says() -> None:
