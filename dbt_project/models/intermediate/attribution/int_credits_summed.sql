@@ -16,17 +16,6 @@ conversions as (
 
 ),
 
-touchpoints as (
-
-    select
-        touchpoint_id,
-        channel,
-        coalesce(campaign_id, 'no_campaign') as campaign_id,
-        {{ business_month('touched_at') }} as touch_month
-    from {{ ref('int_touchpoints_unioned') }}
-
-),
-
 cash_months as (
 
     select * from {{ ref('int_cash_months_summed') }}
@@ -37,9 +26,9 @@ cash_months as (
 attributed as (
 
     select
-        touchpoints.campaign_id,
-        touchpoints.channel,
-        touchpoints.touch_month,
+        coalesce(credits.campaign_id, 'no_campaign') as campaign_id,
+        credits.channel,
+        {{ business_month('credits.touched_at') }} as touch_month,
         conversions.conversion_month,
         cash_months.cash_month,
         conversions.currency,
@@ -54,7 +43,6 @@ attributed as (
     {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
     inner join conversions on credits.conversion_id = conversions.conversion_id
-    inner join touchpoints on credits.touchpoint_id = touchpoints.touchpoint_id
     inner join cash_months on credits.conversion_id = cash_months.conversion_id
     left join {{ ref('int_credits_cashed') }} as cashed_credits
         on
