@@ -74,6 +74,7 @@ def build(
     select: Sequence[str] = (),
     full_refresh: bool = False,
     with_unit_tests: bool = False,
+    with_data_tests: bool = True,
 ) -> BuildReport:
     """Build and test the models of one night under the warehouse lock.
 
@@ -83,6 +84,7 @@ def build(
         select: dbt selectors; everything if empty.
         full_refresh: Rebuild what would otherwise be built incrementally.
         with_unit_tests: Run dbt's unit tests too; they belong to the tests, not to a night.
+        with_data_tests: Test the data; a night always does, a test of many nights may not.
 
     Raises:
         BuildFailedError: If a model or test failed; the message names nodes, never values.
@@ -97,6 +99,8 @@ def build(
         arguments.append("--full-refresh")
     if not with_unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
+    if not with_data_tests:
+        arguments += ["--exclude-resource-type", "test"]
     result = _invoke(settings, arguments)
     nodes = _nodes(result)
     failed = [node for node in nodes if node.status in _BAD]
