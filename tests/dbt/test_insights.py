@@ -193,7 +193,7 @@ def test_claims_and_installs_change_no_total(built: Built, tmp_path: Path) -> No
         query = f"select * from marts.{mart} order by all"
         assert with_claims.rows(query) == built.rows(query)
     assert with_claims.rows(
-        "select claimed_conversions, claimed_value_cents, app_installs, last_touch_conversions"
+        "select claimed_conversions, claimed_value_cents, app_installs, last_non_direct_conversions"
         " from marts.mart_platform_claims"
     ) == [(Decimal(1000), 999_999_999, 5000, Decimal(0))]
 

@@ -121,6 +121,11 @@ votes as (
         pairs.to_campaign_id,
         pairs.currency,
         sum(
+            case
+                when to_returns.status = 'fitted' and from_returns.status = 'fitted' then 1 else 0
+            end
+        ) as models_fitted,
+        sum(
             case when to_returns.marginal_return > from_returns.marginal_return then 1 else 0 end
         ) as models_agreeing,
         sum(
@@ -176,6 +181,7 @@ final as (
 
     select
         pairs.*,
+        cast(votes.models_fitted as integer) as models_fitted,
         cast(votes.models_agreeing as integer) as models_agreeing,
         cast(votes.intervals_agreeing as integer) as intervals_agreeing,
         cast(coalesce(channel_votes.channel_models_agreeing, 0) as integer)

@@ -25,7 +25,8 @@ pair_settings as (
         product_pairs.to_product,
         world_settings.touch_days,
         world_settings.horizon_days,
-        world_settings.min_customers
+        world_settings.min_customers,
+        world_settings.difference_z
     from (
         select distinct
             from_product,
@@ -66,6 +67,7 @@ with_horizon as (
         pair_settings.touch_days,
         pair_settings.horizon_days,
         pair_settings.min_customers,
+        pair_settings.difference_z,
         {{ shifted('pairs.from_opened_at', 'pair_settings.touch_days', 'days') }}
             as horizon_begins_at,
         {{ shifted(
@@ -90,6 +92,7 @@ observed as (
         with_horizon.touch_days,
         with_horizon.horizon_days,
         with_horizon.min_customers,
+        with_horizon.difference_z,
         with_horizon.from_opened_at,
         with_horizon.horizon_begins_at,
         coalesce(with_horizon.to_opened_at < with_horizon.horizon_ends_at, false)
@@ -135,6 +138,7 @@ final as (
         touch_days,
         horizon_days,
         min_customers,
+        difference_z,
         is_transition,
         cast(null as varchar) as channel,
         cast(null as boolean) as has_response
@@ -149,6 +153,7 @@ final as (
         observed.touch_days,
         observed.horizon_days,
         observed.min_customers,
+        observed.difference_z,
         observed.is_transition,
         touches.channel,
         touches.has_response

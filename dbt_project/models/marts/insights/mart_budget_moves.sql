@@ -84,6 +84,7 @@ final as (
         judged.from_return,
         judged.to_return,
         cast(judged.model_count as integer) as models,
+        judged.models_fitted,
         judged.models_agreeing,
         judged.intervals_agreeing,
         judged.channel_models_agreeing,

@@ -1,3 +1,6 @@
+{% set touched = ('touched_transitions', 'touched_customers') %}
+{% set untouched = ('untouched_transitions', 'untouched_customers') %}
+
 with
 
 exposures as (
@@ -14,11 +17,13 @@ pairs as (
         touch_days,
         horizon_days,
         min_customers,
+        difference_z,
         count(*) as customers,
         sum(case when is_transition then 1 else 0 end) as transitions
     from exposures
     where channel is null
-    group by from_product, to_product, touch_days, horizon_days, min_customers
+    group by
+        from_product, to_product, touch_days, horizon_days, min_customers, difference_z
 
 ),
 
@@ -68,6 +73,7 @@ counted as (
         pairs.touch_days,
         pairs.horizon_days,
         pairs.min_customers,
+        pairs.difference_z,
         cast(coalesce(touched.customers, 0) as bigint) as touched_customers,
         cast(coalesce(touched.transitions, 0) as bigint) as touched_transitions,
         cast(pairs.customers - coalesce(touched.customers, 0) as bigint)
@@ -109,9 +115,11 @@ with_differences as (
     select
         *,
         cast(touched_rate - untouched_rate as decimal(9, 6)) as rate_difference,
-        {{ difference_edge('touched_rate', 'untouched_rate', 'lower') }}
+        -- Wide enough for all channels of a pair together: of ten that do nothing, one would
+        -- else look good by chance in every fifth pair.
+        {{ difference_edge(touched, untouched, 'lower', 'difference_z') }}
             as rate_difference_lower,
-        {{ difference_edge('touched_rate', 'untouched_rate', 'upper') }}
+        {{ difference_edge(touched, untouched, 'upper', 'difference_z') }}
             as rate_difference_upper
     from with_rates
 
