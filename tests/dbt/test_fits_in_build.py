@@ -14,7 +14,12 @@ from dbt_world import tiny_world
 
 from touchproof.transform import build
 
-MODELS = ["+path:models/marts/attribution", "+int_data_driven_shares"]
+MODELS = [
+    "+mart_model_fits",
+    "+mart_channel_intervals",
+    "+mart_closed_months",
+    "+int_data_driven_shares",
+]
 TABLES = (
     "marts.mart_model_fits",
     "marts.mart_channel_intervals",
