@@ -15,6 +15,7 @@ from touchproof import (
     cli_attribution,
     cli_claims,
     cli_evidence,
+    cli_explain,
     cli_ledger,
     cli_night,
     cli_push,
@@ -36,6 +37,7 @@ cli_night.register(app)
 cli_status.register(app)
 cli_sql.register(app)
 cli_attribution.register(app)
+cli_explain.register(app)
 app.add_typer(cli_attribution.app, name="attribution")
 app.add_typer(cli_push.app, name="push")
 app.add_typer(cli_claims.app, name="claims")

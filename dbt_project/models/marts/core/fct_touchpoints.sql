@@ -13,6 +13,7 @@ final as (
         person_id,
         touched_at,
         channel,
+        channel_rule_number,
         campaign_id,
         interaction,
         traffic_medium as medium,
