@@ -34,8 +34,10 @@ from touchproof.attribution.paths import Floats, Positions
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-DENSE_STATES = 200
-"""Up to here by one dense inverse; beyond by sparse products, or by factors for long journeys."""
+DENSE_STATES = 12_000
+"""Up to here one dense inverse may be used: 1.2 GB."""
+_PRODUCT_COST = 4_000
+"""What a number of the sparse products costs, with all their rounds, in numbers of the inverse."""
 WANDERING = 1e-15
 """Sparse products stop once so little probability is left that hasn't been absorbed."""
 _MAX_ROUNDS = 20_000
@@ -79,19 +81,22 @@ class Removal:
     converting_through: Floats
 
 
-def removal(chain: AbsorbingChain, dense_states: int = DENSE_STATES) -> Removal:
+def removal(chain: AbsorbingChain) -> Removal:
     """Solve a chain for every channel's removal.
 
-    Args:
-        chain: The chain.
-        dense_states: Up to how many states to use the dense inverse.
+    By one dense inverse or by sparse products, whichever is less work: the inverse where channels
+    are many and steps between them too, the products where a chain of order 2 or 3 has many states
+    and few steps from each.
     """
-    if len(chain.starts) <= dense_states:
-        return _by_inverse(chain)
-    return _by_products(chain) or _by_factors(chain)
+    count = len(chain.starts)
+    of_products = _PRODUCT_COST * len(chain.moves) * chain.channel_count
+    if count <= DENSE_STATES and count**3 <= of_products:
+        return by_inverse(chain)
+    return by_products(chain) or by_factors(chain)
 
 
-def _by_inverse(chain: AbsorbingChain) -> Removal:
+def by_inverse(chain: AbsorbingChain) -> Removal:
+    """Invert I − Q once; each channel then takes a system of the size of its own states."""
     count = len(chain.starts)
     if count == 0:
         return Removal(0.0, np.zeros(chain.channel_count))
@@ -109,7 +114,7 @@ def _by_inverse(chain: AbsorbingChain) -> Removal:
     return Removal(float(chain.starts @ converting), np.clip(through, 0.0, None))
 
 
-def _by_products(chain: AbsorbingChain) -> Removal | None:
+def by_products(chain: AbsorbingChain) -> Removal | None:
     """Follow all channels together until (almost) nobody wanders any more; None if that takes long.
 
     Column i follows V_i back from its states: y = h on S, Q y elsewhere. All terms are positive and
@@ -138,7 +143,7 @@ def _by_products(chain: AbsorbingChain) -> Removal | None:
     return Removal(float(chain.starts @ converting), through)
 
 
-def _by_factors(chain: AbsorbingChain) -> Removal:
+def by_factors(chain: AbsorbingChain) -> Removal:
     """Solve once for each channel, with the channel's states taken out: slow, for long journeys."""
     from scipy.sparse import eye_array
     from scipy.sparse.linalg import splu

@@ -16,12 +16,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from touchproof.attribution.paths import Codes, Floats, PathTable, Positions, offsets_of
-from touchproof.attribution.paths import sorted_names as _sorted_names
+from touchproof.attribution.paths import (
+    Codes,
+    Floats,
+    PathTable,
+    Positions,
+    offsets_of,
+    row_blocks,
+    sorted_names,
+)
 from touchproof.errors import BadInputError
 
 UNITS_PER_SET = 1_000_000_000
 _MASK_CHANNELS = 63
+_BLOCK_TOUCHES = 1 << 18
 _KEY_SEED = 20_160_615
 """Of the channels' random keys where there are too many for a bit each."""
 
@@ -63,7 +71,7 @@ class ChannelSets:
         lists = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
         sizes = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
         names: Any = pc.list_flatten(lists).dictionary_encode()
-        channels, recode = _sorted_names(names.dictionary.to_pylist())
+        channels, recode = sorted_names(names.dictionary.to_pylist())
         members = recode.take(names.indices.to_numpy(zero_copy_only=False)).astype(np.int64)
         found = cls(channels, members, offsets_of(sizes.astype(np.int64)))
         rises = np.diff(members, prepend=-1) > 0
@@ -109,7 +117,12 @@ def _row_keys(paths: PathTable, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
     if len(paths) == 0:
         return np.empty(0, np.uint64)
     if len(keys) <= _MASK_CHANNELS:
-        return np.bitwise_or.reduceat(keys.take(paths.steps), paths.offsets[:-1])
+        found = np.empty(len(paths), np.uint64)
+        for rows in row_blocks(paths.offsets, _BLOCK_TOUCHES):
+            offsets = paths.offsets[rows.start : rows.stop + 1]
+            bits = keys.take(paths.steps[offsets[0] : offsets[-1]])
+            found[rows] = np.bitwise_or.reduceat(bits, offsets[:-1] - offsets[0])
+        return found
     members, sizes = _distinct_members(paths)
     return np.add.reduceat(keys.take(members), offsets_of(sizes)[:-1])
 

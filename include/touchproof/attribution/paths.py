@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,13 @@ def offsets_of(lengths: Positions) -> Positions:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
+
+
+def row_blocks(offsets: Positions, touches: int) -> list[slice]:
+    """Cut rows into blocks of about so many touches."""
+    wanted = np.arange(0, int(offsets[-1]), touches)
+    cuts = np.unique(np.append(np.searchsorted(offsets, wanted), len(offsets) - 1))
+    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
 
 
 def _numbers(given: Any, count: int, default: float) -> Floats:

@@ -29,9 +29,13 @@ from touchproof.attribution.paths import Floats, Positions
 EXACT_SET_SIZE = 12
 """Sets of up to so many channels are always exact, by looking up all their 2^n subsets."""
 EXACT_COMPARISONS = 1_000_000_000
-"""Larger ones too, by comparing each with every observed set, up to so many comparisons."""
+"""Larger ones too, by comparing each with every observed set, 64 channels a comparison, if all of
+them together take no more than so many."""
 SAMPLED_ORDERS = 2_000
-"""Beyond, this many random orders of a set's channels are followed."""
+"""Beyond, this many random orders of a set's channels are followed;"""
+SAMPLED_STEPS = 100_000_000
+"""fewer, but at least 50, if all sets' orders together have more steps than this."""
+_FEWEST_ORDERS = 50
 _CHUNK_LOOKUPS = 1 << 21
 _MASK_BITS = 64
 
@@ -67,7 +71,7 @@ def set_values(
         worth: What each set is worth.
         seed: Of the sampled orders.
         exact_set_size, exact_comparisons: What is solved exactly; see this module's constants.
-        sampled_orders: How many orders are followed for each other set.
+        sampled_orders: How many orders are followed for each other set at most, 2 or more.
     """
     sizes = sets.sizes
     values, errors = np.zeros(len(sets.members)), np.zeros(len(sets.members))
@@ -80,16 +84,17 @@ def set_values(
             coalitions = _subset_keys(member_keys[sets.members[part]])
             values[part] = _looked_up(keys, worth, coalitions) @ _subset_weights(size)
     large = np.flatnonzero(sizes > exact_set_size)
-    if len(large) * len(sets) <= exact_comparisons:
+    words = -(-len(sets.channels) // _MASK_BITS)
+    if len(large) * len(sets) * words <= exact_comparisons:
         _compare(sets, worth, large, values)
     else:
+        affordable = SAMPLED_STEPS // int(sizes[large].sum())
+        orders = min(sampled_orders, max(affordable, _FEWEST_ORDERS))
         for number in large.tolist():
             place = slice(int(sets.offsets[number]), int(sets.offsets[number + 1]))
             members = sets.members[place]
             generator = np.random.default_rng([seed, *members.tolist()])
-            gains = _sampled_gains(
-                generator, member_keys[members], keys, worth, max(2, sampled_orders)
-            )
+            gains = _sampled_gains(generator, member_keys[members], keys, worth, orders)
             values[place] = gains.mean(axis=0)
             errors[place] = gains.std(axis=0, ddof=1) / np.sqrt(len(gains))
     return SetValues(values, errors)

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from touchproof.attribution.exact_sums import Limb, joined, limbs_of, part_of, summed, whole_sums
-from touchproof.attribution.paths import Floats, PathTable, Positions
+from touchproof.attribution.paths import Floats, PathTable, Positions, row_blocks
 
 _DENSE_CELLS = 1 << 22
 _BLOCK_TOUCHES = 1 << 18
-_LARGEST_STATE = 1 << 62
-MAX_ORDER = 3
+MAX_CHANNELS = {1: 10_000, 2: 1_000, 3: 300}
+"""By order, up to how many channels a chain is solved in minutes at most."""
+MAX_ORDER = max(MAX_CHANNELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,8 +96,9 @@ def check_order(order: int, channel_count: int) -> None:
     """
     if not 1 <= order <= MAX_ORDER:
         raise ValueError(f"order is 1 to {MAX_ORDER}")
-    if (channel_count + 1) ** (order + 1) >= _LARGEST_STATE:
-        raise ValueError(f"{channel_count} channels are too many for order {order}")
+    most = MAX_CHANNELS[order]
+    if channel_count > most:
+        raise ValueError(f"order {order} takes up to {most:,} channels, not {channel_count:,}")
 
 
 def states_of(paths: PathTable, order: int, rows: slice, *, only_last: bool = False) -> Positions:
@@ -159,10 +159,3 @@ def _counted(paths: PathTable, order: int, people: Sequence[Limb]) -> tuple[Posi
     counts = joined(people, wholes)
     found = np.flatnonzero(counts)
     return found, counts[found]
-
-
-def row_blocks(offsets: NDArray[np.int64], touches: int) -> list[slice]:
-    """Cut rows into blocks of about so many touches."""
-    wanted = np.arange(0, int(offsets[-1]), touches)
-    cuts = np.unique(np.append(np.searchsorted(offsets, wanted), len(offsets) - 1))
-    return [slice(int(a), int(b)) for a, b in pairwise(cuts)]
