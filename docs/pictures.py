@@ -76,15 +76,19 @@ BASELINE = """
     where is_significant
 """
 COHORTS = """
+    with cohorts as (
+        select *, max(months_since) over (partition by cohort_month) as age
+        from marts.mart_campaign_cohorts
+        where model = 'linear'
+    )
     select
         channel,
         months_since,
         sum(cumulative_revenue_reporting_cents) / sum(spend_reporting_cents) as payback
-    from marts.mart_campaign_cohorts
-    where model = 'linear' and spend_cents > 0 and channel <> 'unallocated'
+    from cohorts
+    -- The same cohorts at each month: those that are at least two months old.
+    where spend_cents > 0 and channel <> 'unallocated' and age >= 2 and months_since <= 2
     group by channel, months_since
-    -- A month that a younger cohort can't have reached yet would mix cohorts.
-    having count(distinct cohort_month) >= 2
     order by channel, months_since
 """
 
@@ -147,7 +151,7 @@ def show_payback(connection: duckdb.DuckDBPyConnection) -> Any:
         colour = plt.get_cmap("tab10")(number % 10)
         axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=4, label=channel)
     axes.axhline(1, color=INK, linewidth=1, linestyle="--")
-    axes.annotate("paid back", (0, 1), xytext=(0, 4), textcoords="offset points")
+    axes.annotate("paid back", (2, 1), xytext=(-52, -13), textcoords="offset points")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_xlabel("months since the month of the touch (linear model)")
     axes.set_ylabel("revenue per unit spent")
