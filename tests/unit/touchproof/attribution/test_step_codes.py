@@ -64,7 +64,8 @@ def test_text_of_any_arrow_type_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [None, "", " ", ">", "A>", ">A", " >A", "A>>B", "A> >B", "A>\u00a0", "A\n>B", "A\r", "A\0>B"]
+    "path",
+    [None, "", " ", ">", "A>", ">A", " >A", "A>>B", "A> >B", "A>\u00a0", "A\n>B", "A\r", "A\0>B"],
 )
 def test_a_faulty_path_is_named_by_its_row(path: str | None) -> None:
     assert path_fault(path) is not None
