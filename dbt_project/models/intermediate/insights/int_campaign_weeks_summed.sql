@@ -56,24 +56,22 @@ campaign_weeks as (
 credits as (
 
     select
-        touchpoints.campaign_id,
-        {{ week_start(business_date('touchpoints.touched_at')) }} as week_start_date,
-        {{ business_month('touchpoints.touched_at') }} as month,
+        credits.campaign_id,
+        {{ week_start(business_date('credits.touched_at')) }} as week_start_date,
+        {{ business_month('credits.touched_at') }} as month,
         conversions.currency,
     {% for model in models %}
     cast(sum(credits.{{ model }}_revenue_cents) as bigint)
         as {{ model }}_cents{{ ',' if not loop.last }}
     {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
-    inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
-        on credits.touchpoint_id = touchpoints.touchpoint_id
     inner join {{ ref('int_conversions_unioned') }} as conversions
         on credits.conversion_id = conversions.conversion_id
-    where touchpoints.campaign_id is not null
+    where credits.campaign_id is not null
     group by
-        touchpoints.campaign_id,
-        {{ week_start(business_date('touchpoints.touched_at')) }},
-        {{ business_month('touchpoints.touched_at') }},
+        credits.campaign_id,
+        {{ week_start(business_date('credits.touched_at')) }},
+        {{ business_month('credits.touched_at') }},
         conversions.currency
 
 ),

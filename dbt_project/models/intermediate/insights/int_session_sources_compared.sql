@@ -2,21 +2,18 @@
 -- A session of which a part was inferred to be television has a row for each part.
 with
 
+-- The touch that stands for the visit: the visit itself, a click that opened it or a form sent in
+-- it.
 session_touches as (
 
     select
-        session_key,
-        channel,
-        source_system = 'email' as is_mail_click
-    from {{ ref('int_touchpoints_unioned') }}
-    where
-        session_key is not null
-        and (
-            interaction in ('visit', 'scan', 'form_submit')
-            or (interaction = 'click' and source_system = 'email')
-        )
-    -- The visit, or the click or form that stands for it; of several the first.
-    qualify row_number() over (partition by session_key order by touched_at, touchpoint_id) = 1
+        merged.visit_session_key as session_key,
+        touchpoints.channel,
+        touchpoints.source_system = 'email' as is_mail_click
+    from {{ ref('int_touches_merged') }} as merged
+    inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
+        on merged.touchpoint_id = touchpoints.touchpoint_id
+    where merged.visit_session_key is not null
 
 ),
 
@@ -52,7 +49,7 @@ sessions as (
         cast(1 - coalesce(inferred_totals.session_weight, 0) as decimal(18, 12))
             as own_weight,
         sessions.platform in ('IOS', 'ANDROID') as is_app,
-        -- A visit that a click opened which stands for another visit keeps its own traffic.
+        -- A scan, and a visit whose click stands for an earlier visit, have their own traffic.
         coalesce(session_touches.channel, traffic.channel, 'Unassigned') as our_channel,
         coalesce(session_touches.is_mail_click, false) as is_mail_click
     from {{ ref('int_sessions_built') }} as sessions

@@ -2,7 +2,7 @@
 The models beside which platforms' own counts stand. last_non_direct is the nearest to how platforms
 count: the sale itself often begins with a direct visit, which hides the ad from last_touch.
 -#}
-{% set shown_models = ['last_non_direct', 'linear'] %}
+{% set shown_models = ['last_non_direct', 'linear', 'markov'] %}
 
 with
 
