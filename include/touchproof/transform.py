@@ -7,6 +7,7 @@ Airflow shows the models (touchproof_airflow).
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -130,6 +131,29 @@ def parse(settings: Settings, target: Path | None = None) -> Path:
     if not result.success:
         raise _failure([], result)
     return folder / "manifest.json"
+
+
+def compiled_sql(
+    settings: Settings, models: Sequence[str], variables: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return the SQL of models by name, without opening the warehouse: benchmarks run it elsewhere.
+
+    Args:
+        settings: The world; its warehouse needn't be there.
+        models: Names of SQL models.
+        variables: dbt variables beyond those of the world.
+
+    Raises:
+        BuildFailedError: If the project can't be compiled.
+    """
+    folder = settings.paths.root / "dbt"
+    variables = dbt_vars(settings, date.max) | dict(variables or {})
+    arguments = ["compile", *_places(folder), "--vars", json.dumps(variables), "--no-introspect"]
+    result = _invoke(settings, [*arguments, "--no-populate-cache", "--select", *models])
+    if not result.success:
+        raise _failure([], result)
+    compiled = (folder / "target" / "compiled").rglob("*.sql")
+    return {path.stem: path.read_text() for path in compiled if path.stem in models}
 
 
 @dataclass(frozen=True)

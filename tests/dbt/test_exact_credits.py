@@ -272,7 +272,15 @@ def test_paths_and_credits_are_those_of_plain_python(
     _check(engine, built, conversions)
 
 
-@pytest.mark.parametrize("revenue_cents", [1, -1, 199, -12_345, 999_999_999_999])
+# The last six lie at, and one beyond, the borders between the three ways to divide.
+@pytest.mark.parametrize(
+    "revenue_cents",
+    [
+        *(1, -1, 199, -12_345, 999_999_999_999),
+        *(4_000_000, -4_000_001, 4_000_000_000_000, -4_000_000_000_001),
+        *(9_000_000_000_000_001, -9_000_000_000_000_001),
+    ],
+)
 @pytest.mark.parametrize("length", [1, 2, 3, 200])
 def test_long_paths_and_single_cents_sum_exactly(
     engine: duckdb.DuckDBPyConnection, built: Built, length: int, revenue_cents: int
