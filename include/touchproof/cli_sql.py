@@ -17,7 +17,8 @@ from touchproof.settings import Settings
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("sql")(sql)
+    # A statement may begin with a comment, which looks like an option.
+    app.command("sql", context_settings={"ignore_unknown_options": True})(sql)
 
 
 def sql(

@@ -27,6 +27,7 @@ def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
         "nonsense",
         "sql",
         "sql select --format xml",
+        "sql select --fromat json",
         "extract nowhere",
         "extract ga4 --from yesterday",
         "extract ga4 --night 2026-13-01",
@@ -95,6 +96,17 @@ def test_status_of_an_empty_world_is_an_answer(
     assert run(["status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["night"] is None
     assert not world.paths.ledger.exists()
+
+
+def test_a_statement_may_begin_with_a_comment(world: Settings) -> None:
+    import duckdb
+
+    world.paths.published.parent.mkdir(parents=True)
+    with duckdb.connect(str(world.paths.published)) as connection:
+        connection.execute("create schema marts")
+    command = [sys.executable, "-m", "touchproof", "sql", "-- one row\nselect 7 as x"]
+    done = subprocess.run([*command, "--format", "csv"], capture_output=True, text=True, check=True)
+    assert done.stdout == "x\n7\n"
 
 
 def test_a_reader_that_stops_early_is_no_error(world: Settings, tmp_path: Path) -> None:
