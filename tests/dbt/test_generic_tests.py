@@ -138,6 +138,12 @@ FAULTS = {
         PERFORMANCE,
         "delete from marts.mart_campaign_cohorts where campaign_id = 'unattributed'",
     ),
+    "a column that is null in one row": (
+        "never_null_mart_channel_performance",
+        PERFORMANCE,
+        "update marts.mart_channel_performance set month = null where channel ="
+        " (select min(channel) from marts.mart_channel_performance)",
+    ),
     "a row twice": (
         "unique_together_mart_channel",
         PERFORMANCE,
@@ -181,6 +187,8 @@ def test_a_missing_rate_fails_the_build_of_a_performance_mart(
         assert connection.execute(query).fetchall() == [(0,)]
         connection.execute("delete from seeds.fx_rates where rate_date = '2026-06-01'")
         missing = connection.execute(query).fetchall()
+        test = _compiled_test(built, f"never_null_{name}", PERFORMANCE)
+        connection.execute(f"update marts.{name} set revenue_reporting_cents = null")
+        failed = connection.execute(test).fetchall()
     assert missing[0][0] > 0
-    results = (built.settings.paths.root / "dbt" / "target" / "run_results.json").read_text()
-    assert f"not_null_{name}_revenue_reporting_cents" in results
+    assert [column for column, _ in failed] == ["revenue_reporting_cents"]
