@@ -27,7 +27,7 @@ $(STAMP): requirements-dev.txt pyproject.toml
 		{ echo "touchproof needs Python 3.11 to 3.13; set PYTHON=/path/to/python3.11"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
 	touch $@
 
@@ -58,7 +58,7 @@ pictures: $(BENCH_STAMP)  ## draw the pictures of docs/analysts.md from the worl
 	$(BIN)/python docs/pictures.py data/$(WORLD)
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-bench.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-bench.txt
 	touch $@
 
 # The image's list is the development lock without Airflow and what only Airflow needs.

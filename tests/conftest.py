@@ -12,7 +12,15 @@ import pytest
 
 from touchproof.settings import Settings
 
-NIGHTS = tuple(f"tests/integration/test_{name}.py" for name in ("nights", "bad_day", "docs"))
+SHARED_WORLDS = {
+    f"tests/{folder}/test_{name}.py": world
+    for world, folder, names in [
+        ("nights", "integration", ("nights", "bad_day", "docs")),
+        ("built", "dbt", ("build", "exact_credits", "exact_months", "explain", "generic_tests")),
+    ]
+    for name in names
+}
+"""Which files look at one world that takes a minute or more to make."""
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +43,12 @@ def fixed_clock() -> Callable[[], datetime]:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep each file on one worker, and all tests of the same nights: worlds cost minutes."""
+    """Keep each file on one worker, and all files of one shared world."""
     from xdist.scheduler import LoadScopeScheduling
 
     class ByWorld(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.split("::", 1)[0]
-            return "nights" if file in NIGHTS else file
+            return SHARED_WORLDS.get(file, file)
 
     return ByWorld(config, log)

@@ -1,9 +1,3 @@
-{#- The night that this build is for: a label of what it restates, never a bound of its data. -#}
-{% macro night_of_build() -%}
-    cast('{{ var("night") }}' as date)
-{%- endmacro %}
-
-
 {#-
 Rows of a mart as the last published night shows them; none before the first one.
 

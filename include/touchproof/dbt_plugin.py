@@ -2,17 +2,19 @@
 
 Belongs here: what dbt's connection needs and SQL files may not hold. The pseudonym key is known
 to temporary macros only, which live in a cursor and reach neither compiled SQL nor the database
-file. What earlier nights showed is attached beside the warehouse: the published file as the
-database `published`, closed months as `closed`. Doesn't belong here: running dbt (transform.py),
-models, business rules.
+file; so is the night, for whose sake dbt would have to parse the project anew. What earlier nights
+showed is attached beside the warehouse: the published file as the database `published`, closed
+months as `closed`. Doesn't belong here: running dbt (transform.py), models, business rules.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -21,6 +23,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from touchproof.closed_months import attach_closed_months
 from touchproof.settings import Settings
+from touchproof.transform import NIGHT_VARIABLE
 from touchproof.warehouse import (
     acquire_warehouse_lock,
     attach_published,
@@ -62,6 +65,11 @@ def pseudonym_macro(key: bytes) -> str:
         "create or replace temporary macro pseudonym(plain) as "
         f"left({digest}, {PSEUDONYM_CHARACTERS})"
     )
+
+
+def night_macro(night: date) -> str:
+    """Return SQL that creates `build_night()`, the night that is built."""
+    return f"create or replace temporary macro build_night() as date '{night.isoformat()}'"
 
 
 def masked(error: BaseException) -> str:
@@ -111,8 +119,10 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
         attach_closed_months(conn, self.settings)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Give the cursor its `pseudonym` macro; the key goes no further."""
+        """Give the cursor its macros `pseudonym` and `build_night`; the key goes no further."""
         cursor.execute(pseudonym_macro(self.settings.require_pseudonym_key()))
+        night = os.environ.get(NIGHT_VARIABLE)
+        cursor.execute(night_macro(date.fromisoformat(night) if night else date.max))
 
 
 def _mask_messages() -> None:

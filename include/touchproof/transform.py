@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 WAREHOUSE_PATH_VARIABLE = "TOUCHPROOF_WAREHOUSE_PATH"
+NIGHT_VARIABLE = "TOUCHPROOF_BUILD_NIGHT"
+PROFILE, TARGET = "touchproof", "warehouse"
+"""Names in profiles.yml. Always given: dbt parses anew where they differ from the last run's."""
 _BAD = ("error", "fail", "runtime error")
 
 
@@ -49,20 +52,28 @@ class BuildReport:
     seconds: float
 
 
-def dbt_vars(settings: Settings, night: date) -> dict[str, str]:
-    """Return the variables with which every dbt run of this world and night is started."""
+def dbt_vars(settings: Settings) -> dict[str, str]:
+    """Return the variables with which every dbt run of this world is started.
+
+    They are the same every night: dbt parses the whole project again where one changes.
+    """
     return {
-        "night": night.isoformat(),
         "world": settings.world,
         "business_timezone": settings.business_timezone,
         "reporting_currency": settings.reporting_currency,
     }
 
 
-def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return the environment variables that profiles.yml reads, and those that keep dbt silent."""
+def dbt_environment(settings: Settings, night: str) -> dict[str, str]:
+    """Return the environment variables of a dbt run: place, night, and what keeps dbt silent.
+
+    Args:
+        settings: The world.
+        night: The night as YYYY-MM-DD, or an Airflow template of it.
+    """
     return {
         WAREHOUSE_PATH_VARIABLE: str(settings.paths.warehouse),
+        NIGHT_VARIABLE: night,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -92,7 +103,7 @@ def build(
         LedgerError: If a file of a closed month is missing or damaged.
     """
     settings.paths.warehouse.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["build", *_places(settings.paths.root / "dbt"), *_vars(settings, night)]
+    arguments = ["build", *_places(settings.paths.root / "dbt"), *_vars(settings)]
     if select:
         # A test runs only where all that it compares was selected.
         arguments += ["--select", *select, "--indirect-selection", "cautious"]
@@ -102,7 +113,7 @@ def build(
         arguments += ["--exclude-resource-type", "unit_test"]
     if not with_data_tests:
         arguments += ["--exclude-resource-type", "test"]
-    result = _invoke(settings, arguments)
+    result = _invoke(settings, arguments, night)
     nodes = _nodes(result)
     failed = [node for node in nodes if node.status in _BAD]
     if failed or not result.success:
@@ -126,7 +137,7 @@ def parse(settings: Settings, target: Path | None = None) -> Path:
         BuildFailedError: If the project can't be parsed.
     """
     folder = target or DBT_PROJECT / "target"
-    arguments = ["parse", *_places(folder.parent, target=folder), *_vars(settings, date.max)]
+    arguments = ["parse", *_places(folder.parent, target=folder), *_vars(settings)]
     result = _invoke(settings, arguments)
     if not result.success:
         raise _failure([], result)
@@ -147,7 +158,7 @@ def compiled_sql(
         BuildFailedError: If the project can't be compiled.
     """
     folder = settings.paths.root / "dbt"
-    variables = dbt_vars(settings, date.max) | dict(variables or {})
+    variables = dbt_vars(settings) | dict(variables or {})
     arguments = ["compile", *_places(folder), "--vars", json.dumps(variables), "--no-introspect"]
     result = _invoke(settings, [*arguments, "--no-populate-cache", "--select", *models])
     if not result.success:
@@ -170,6 +181,10 @@ def _places(folder: Path, *, target: Path | None = None) -> list[str]:
         str(DBT_PROJECT),
         "--profiles-dir",
         str(DBT_PROJECT),
+        "--profile",
+        PROFILE,
+        "--target",
+        TARGET,
         "--target-path",
         str(target or folder / "target"),
         "--log-path",
@@ -181,19 +196,19 @@ def _places(folder: Path, *, target: Path | None = None) -> list[str]:
     ]
 
 
-def _vars(settings: Settings, night: date) -> list[str]:
-    pairs = ", ".join(f'"{key}": "{value}"' for key, value in dbt_vars(settings, night).items())
+def _vars(settings: Settings) -> list[str]:
+    pairs = ", ".join(f'"{key}": "{value}"' for key, value in dbt_vars(settings).items())
     return ["--vars", f"{{{pairs}}}"]
 
 
-def _invoke(settings: Settings, arguments: list[str]) -> dbtRunnerResult:
+def _invoke(settings: Settings, arguments: list[str], night: date = date.max) -> dbtRunnerResult:
     from dbt.cli.main import dbtRunner  # takes seconds: only where dbt is really run
 
     from touchproof import dbt_plugin
 
     dbt_plugin.use_settings(settings)
     try:
-        with _environment(dbt_environment(settings)):
+        with _environment(dbt_environment(settings, night.isoformat())):
             result = dbtRunner().invoke(arguments)
     finally:
         dbt_plugin.release_warehouse()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +50,7 @@ def transform_group() -> DbtTaskGroup:
         TestBehavior,
     )
 
-    from touchproof.transform import dbt_environment, dbt_vars
+    from touchproof.transform import PROFILE, TARGET, dbt_environment, dbt_vars
 
     settings = Settings()
     group = DbtTaskGroup(
@@ -60,11 +60,11 @@ def transform_group() -> DbtTaskGroup:
             manifest_path=MANIFEST,
             project_name="touchproof",
             install_dbt_deps=False,
-            env_vars=dbt_environment(settings),
+            env_vars=dbt_environment(settings, NIGHT_TEMPLATE),
         ),
         profile_config=ProfileConfig(
-            profile_name="touchproof",
-            target_name="warehouse",
+            profile_name=PROFILE,
+            target_name=TARGET,
             profiles_yml_filepath=DBT_PROJECT / "profiles.yml",
         ),
         execution_config=ExecutionConfig(
@@ -87,7 +87,7 @@ def transform_group() -> DbtTaskGroup:
             emit_datasets=False,
         ),
         operator_args={
-            "vars": {**dbt_vars(settings, date.max), "night": NIGHT_TEMPLATE},
+            "vars": dbt_vars(settings),
             "append_env": True,
             "emit_datasets": False,
             "retries": 0,
@@ -157,12 +157,15 @@ def thin_out(event: Any) -> None:
 
     It writes one for each event that it knows by name, several a node and each a call to the API
     server: with hundreds of tests that takes longer than the build. Only a model's last event is
-    shown by its task, and errors are kept; a test's result goes to its task by another key. Cosmos
-    reads the same message after us, so its name is taken away.
+    shown by its task, and errors are kept; a test's result goes to its task by another key. In one
+    process no task watches at all. Cosmos reads the same message after us, so its name is taken
+    away.
     """
     name = event.info.name
-    if name in _EARLY_EVENTS or (
-        name == "NodeFinished" and event.data.node_info.resource_type == "test"
+    if (
+        is_one_process()
+        or name in _EARLY_EVENTS
+        or (name == "NodeFinished" and event.data.node_info.resource_type == "test")
     ):
         event.info.name = ""
 

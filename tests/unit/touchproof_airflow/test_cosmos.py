@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from touchproof_airflow.cosmos import PRODUCER, WATCHERS, build_report, thin_out
+from touchproof_airflow.environment import ONE_PROCESS
 
 
 def event(name: str, resource_type: str = "model") -> Any:
@@ -57,6 +58,13 @@ def test_what_a_task_shows_is_kept(name: str, resource_type: str, is_kept: bool)
     seen = event(name, resource_type)
     thin_out(seen)
     assert (seen.info.name == name) is is_kept
+
+
+def test_nothing_is_kept_where_no_task_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ONE_PROCESS, "1")
+    seen = event("RunResultError")
+    thin_out(seen)
+    assert seen.info.name == ""
 
 
 @pytest.mark.parametrize(

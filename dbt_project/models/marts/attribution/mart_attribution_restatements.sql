@@ -9,7 +9,7 @@ kept as (
 found as (
 
     select
-        {{ night_of_build() }} as night,
+        build_night() as night,
         *
     from {{ ref('int_restatements_explained') }}
 
