@@ -7,6 +7,7 @@ Airflow shows the models (touchproof_airflow).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import Counter
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 WAREHOUSE_PATH_VARIABLE = "TOUCHPROOF_WAREHOUSE_PATH"
+_CODE = ("models", "macros")
 _BAD = ("error", "fail", "runtime error")
 
 
@@ -56,7 +58,26 @@ def dbt_vars(settings: Settings, night: date) -> dict[str, str]:
         "world": settings.world,
         "business_timezone": settings.business_timezone,
         "reporting_currency": settings.reporting_currency,
+        "project_sha256": project_sha256(),
     }
+
+
+def project_sha256(project: Path = DBT_PROJECT) -> str:
+    """Return a hash of the code from which models are compiled; where it changes, so may any row.
+
+    Seeds and descriptions aren't code: a changed seed shows in the rows that it changes, a changed
+    contract in the table's columns.
+
+    Args:
+        project: The dbt project's folder.
+    """
+    digest = hashlib.sha256((project / "dbt_project.yml").read_bytes())
+    for folder in _CODE:
+        for path in sorted((project / folder).rglob("*")):
+            if path.suffix in (".sql", ".py"):
+                content = hashlib.sha256(path.read_bytes()).hexdigest()
+                digest.update(f"\n{path.relative_to(project).as_posix()} {content}".encode())
+    return digest.hexdigest()
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
