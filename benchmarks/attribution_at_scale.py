@@ -73,6 +73,19 @@ UNATTRIBUTED = """
 create table touchproof.intermediate.int_conversions_unattributed
 (conversion_id varchar, unattributed_reason varchar)
 """
+FROZEN = """
+create table touchproof.intermediate.int_credits_frozen as
+select
+    null::varchar as conversion_id, null::bigint as conversion_number,
+    null::varchar as touchpoint_id, null::timestamp as touched_at, null::varchar as channel,
+    null::varchar as campaign_id, null::integer as path_position, null::integer as path_length,
+    {units}
+where false
+"""
+DIRTY = """
+create table touchproof.intermediate.int_persons_dirty as
+select distinct person_id from touchproof.intermediate.int_conversions_unioned
+"""
 TOUCHES = """
 create table touchproof.intermediate.int_touchpoints_unioned as
 select
@@ -173,11 +186,13 @@ def floats_sql() -> str:
 
 
 def compiled(folder: Path) -> dict[str, str]:
-    """Return the pipeline's SQL of the three models, with the rule models only."""
+    """Return the pipeline's SQL of the four models, with the rule models only."""
     from touchproof.settings import Settings
     from touchproof.transform import compiled_sql
 
-    models = ("int_paths_built", "int_credits_computed", "fct_attribution")
+    models = (
+        "int_windows_refreshed", "int_paths_refreshed", "int_credits_computed", "fct_attribution",
+    )  # fmt: skip
     settings = Settings(data_dir=folder, world="bench")
     with redirect_stdout(io.StringIO()):  # dbt shows what it has compiled
         return compiled_sql(settings, models, {"data_driven_models": ""})
@@ -190,16 +205,19 @@ def steps(what: str, folder: Path, touchpoints: int) -> list[str]:
             "touchpoints": touchpoints,
             "conversions": touchpoints // TOUCHES_A_CONVERSION,
             "persons": touchpoints // TOUCHES_A_PERSON,
+            "units": ", ".join(f"null::bigint as {model}_units" for model in MODELS),
         }
         schemas = [f"create schema touchproof.{name}" for name in ("intermediate", "marts")]
-        tables = (CONVERSIONS, WINDOWS, UNATTRIBUTED, TOUCHES)
+        tables = (CONVERSIONS, WINDOWS, UNATTRIBUTED, FROZEN, DIRTY, TOUCHES)
         return [*schemas, *(table.format(**sizes) for table in tables)]
     if what != OURS:
         query = bare_sql() if what == BARE else floats_sql()
         return [f"create table touchproof.marts.{what} as {query}"]
     sql: dict[str, str] = json.loads((folder / "compiled.json").read_text())
     return [
-        f"create view touchproof.intermediate.int_paths_built as {sql['int_paths_built']}",
+        "create table touchproof.intermediate.int_windows_refreshed as"
+        f" {sql['int_windows_refreshed']}",
+        f"create view touchproof.intermediate.int_paths_refreshed as {sql['int_paths_refreshed']}",
         "create table touchproof.intermediate.int_credits_computed as"
         f" {sql['int_credits_computed']}",
         f"create table touchproof.marts.fct_attribution as {sql['fct_attribution']}",
@@ -248,7 +266,8 @@ def _looked_at(connection: object, what: str) -> dict[str, int]:
             " touchproof.intermediate.int_conversions_unioned using (conversion_id)"
             f" group by conversion_id having {wrong})"
         ).fetchall()[0][0]
-        connection.execute("drop view touchproof.intermediate.int_paths_built")
+        connection.execute("drop view touchproof.intermediate.int_paths_refreshed")
+        connection.execute("drop table touchproof.intermediate.int_windows_refreshed")
         connection.execute("drop table touchproof.intermediate.int_credits_computed")
     connection.execute(f"drop table {table}")
     return found

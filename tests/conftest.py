@@ -8,9 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from touchproof.settings import Settings
+
+# What a test takes depends on what else the machine does; nothing here asserts a time.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SHARED_WORLDS = {
     f"tests/{folder}/test_{name}.py": world

@@ -138,6 +138,17 @@ weight and cents. A model that gives all to one touch needs to know only which o
 {%- endmacro %}
 
 
+{#- The same steps for frozen units: they are dealt already, so only their sums are missing. -#}
+{% macro frozen_unit_columns(model) -%}
+    {%- if model in single_touch_models() -%}
+        {{ model }}_units > 0 as is_{{ model }}
+    {%- else -%}
+        sum({{ model }}_units) over path_so_far as {{ model }}_units_running,
+        sum({{ model }}_units) over path_so_far - {{ model }}_units as {{ model }}_units_before
+    {%- endif -%}
+{%- endmacro %}
+
+
 {% macro credit_columns(model) -%}
     {%- if model in single_touch_models() -%}
         case when units.is_{{ model }} then 1000000000000 else 0 end as {{ model }}_units,

@@ -71,6 +71,9 @@ table lacks is a fault (else it is null).
         'path_position': 'integer',
         'path_length': 'integer'
     } -%}
+    {%- for model in data_driven_models() -%}
+        {%- do columns.update({model ~ '_fit_id': 'varchar'}) -%}
+    {%- endfor -%}
     {%- for model in attribution_models() -%}
         {%- do columns.update({model ~ '_units': 'bigint'}) -%}
     {%- endfor -%}

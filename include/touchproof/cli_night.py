@@ -75,11 +75,23 @@ def load(night: NightOption = None, as_json: JsonOption = False) -> None:
     _run("load", night, as_json, land_and_load)
 
 
-def build(night: NightOption = None, as_json: JsonOption = False) -> None:
+def build(
+    night: NightOption = None,
+    full_refresh: Annotated[
+        bool,
+        typer.Option("--full-refresh", help="Rebuild all rows, not only those of dirty persons."),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Build and test every dbt model under the warehouse lock."""
     from touchproof.transform import build as build_models
 
-    _run("build", night, as_json, lambda settings, due, clock: build_models(settings, due))
+    _run(
+        "build",
+        night,
+        as_json,
+        lambda settings, due, clock: build_models(settings, due, full_refresh=full_refresh),
+    )
 
 
 def publish(night: NightOption = None, as_json: JsonOption = False) -> None:

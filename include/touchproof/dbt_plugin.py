@@ -22,8 +22,8 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from touchproof.closed_months import attach_closed_months
+from touchproof.dbt_settings import NIGHT_VARIABLE
 from touchproof.settings import Settings
-from touchproof.transform import NIGHT_VARIABLE
 from touchproof.warehouse import (
     acquire_warehouse_lock,
     attach_published,

@@ -85,7 +85,8 @@ class PathBounds:
 class ExplainedTouch:
     """Show one touch of the path, and the rule that gave it its channel.
 
-    `steps` names what it is to the models: first, last, last_non_direct, lead.
+    `steps` names what it is to the models: first, last, last_non_direct, lead. What is null is a
+    touch of a closed month that its source has withdrawn since.
     """
 
     path_position: int
@@ -93,10 +94,10 @@ class ExplainedTouch:
     touched_at: datetime
     channel: str
     campaign_id: str | None
-    interaction: str
-    touch_weight: Decimal
-    channel_rule_number: int
-    channel_rule: str
+    interaction: str | None
+    touch_weight: Decimal | None
+    channel_rule_number: int | None
+    channel_rule: str | None
     steps: tuple[str, ...]
 
 
@@ -209,7 +210,9 @@ def _explained(connection: duckdb.DuckDBPyConnection, conversion_id: str) -> Exp
         return Explanation(conversion, bounds, (), (), reason)
     labels = labels_of([row["channel"] for row in rows], bounds.path_transform)
     touches = [
-        PathTouch(row["channel"], label, row["touched_at"], _units(row["touch_weight"]))
+        PathTouch(
+            row["channel"], label, row["touched_at"], _units(row["touch_weight"] or Decimal(1))
+        )
         for row, label in zip(rows, labels, strict=True)
     ]
     suffix = "_revenue_cents"

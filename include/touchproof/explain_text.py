@@ -65,7 +65,7 @@ def _of_bank(bank_id: str | None) -> str:
 
 def _path(path: Sequence[ExplainedTouch]) -> list[str]:
     digits = max(2, len(str(len(path))))
-    shows_weights = any(touch.touch_weight != 1 for touch in path)
+    shows_weights = any(touch.touch_weight not in (None, 1) for touch in path)
     weight_head = "  " + "touch weight".rjust(14) if shows_weights else ""
     lines = [
         f"Path of {len(path):,} {'touch' if len(path) == 1 else 'touches'}",
@@ -74,13 +74,14 @@ def _path(path: Sequence[ExplainedTouch]) -> list[str]:
         f"{weight_head}  step",
     ]
     for touch in path:
-        weight = "  " + _weight(touch.touch_weight).rjust(14) if shows_weights else ""
+        own = "–" if touch.touch_weight is None else _weight(touch.touch_weight)
+        weight = "  " + own.rjust(14) if shows_weights else ""
         line = (
             f"  {touch.path_position:>{digits}}  {_moment(touch.touched_at):<16}"
             f"  {_cut(touch.channel, _CHANNEL_WIDTH):<{_CHANNEL_WIDTH}}"
             f"  {_cut(touch.campaign_id or '–', _CAMPAIGN_WIDTH):<{_CAMPAIGN_WIDTH}}"
-            f"  {_cut(touch.interaction, _INTERACTION_WIDTH):<{_INTERACTION_WIDTH}}"
-            f"  {touch.channel_rule_number:>4}{weight}  {_steps(touch)}"
+            f"  {_cut(touch.interaction or 'withdrawn', _INTERACTION_WIDTH):<{_INTERACTION_WIDTH}}"
+            f"  {touch.channel_rule_number or '–':>4}{weight}  {_steps(touch)}"
         )
         lines.append(_cut(line.rstrip(), WIDTH))
     return lines
@@ -91,7 +92,13 @@ def _steps(touch: ExplainedTouch) -> str:
 
 
 def _rules(path: Sequence[ExplainedTouch]) -> list[str]:
-    rules = sorted({(touch.channel_rule_number, touch.channel_rule) for touch in path})
+    rules = sorted(
+        {
+            (touch.channel_rule_number, touch.channel_rule)
+            for touch in path
+            if touch.channel_rule_number is not None and touch.channel_rule is not None
+        }
+    )
     lines = ["Channel rules, the first that matches"]
     for number, sentence in rules:
         lines += _filled(f"  {number:>4}  {sentence}", "        ")

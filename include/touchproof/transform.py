@@ -1,8 +1,8 @@
 """Run the dbt project in this process.
 
-Belongs here: starting dbt with the world's variables and places, and telling what failed without
-a value from the data. Doesn't belong here: SQL (dbt_project/), lock and key (dbt_plugin.py), how
-Airflow shows the models (touchproof_airflow).
+Belongs here: starting dbt, and telling what failed without a value from the data. Doesn't belong
+here: what dbt is started with (dbt_settings.py), SQL (dbt_project/), lock and key (dbt_plugin.py),
+how Airflow shows the models (touchproof_airflow).
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from touchproof.dbt_settings import DBT_PROJECT, PROFILE, TARGET, dbt_environment, dbt_vars
 from touchproof.errors import TouchproofError
-from touchproof.settings import PROJECT_ROOT, Settings
+from touchproof.settings import Settings
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
-DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-WAREHOUSE_PATH_VARIABLE = "TOUCHPROOF_WAREHOUSE_PATH"
-NIGHT_VARIABLE = "TOUCHPROOF_BUILD_NIGHT"
-PROFILE, TARGET = "touchproof", "warehouse"
-"""Names in profiles.yml. Always given: dbt parses anew where they differ from the last run's."""
 _BAD = ("error", "fail", "runtime error")
 
 
@@ -50,33 +46,6 @@ class BuildReport:
     counts: dict[str, int]
     warnings: tuple[str, ...]
     seconds: float
-
-
-def dbt_vars(settings: Settings) -> dict[str, str]:
-    """Return the variables with which every dbt run of this world is started.
-
-    They are the same every night: dbt parses the whole project again where one changes.
-    """
-    return {
-        "world": settings.world,
-        "business_timezone": settings.business_timezone,
-        "reporting_currency": settings.reporting_currency,
-    }
-
-
-def dbt_environment(settings: Settings, night: str) -> dict[str, str]:
-    """Return the environment variables of a dbt run: place, night, and what keeps dbt silent.
-
-    Args:
-        settings: The world.
-        night: The night as YYYY-MM-DD, or an Airflow template of it.
-    """
-    return {
-        WAREHOUSE_PATH_VARIABLE: str(settings.paths.warehouse),
-        NIGHT_VARIABLE: night,
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
-    }
 
 
 def build(

@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
             from touchproof_airflow.ui import prepare
 
             return prepare(settings)
-        from touchproof_airflow.runner import RunRequest, run
+        from touchproof_airflow.planning import RunRequest
+        from touchproof_airflow.runner import run
 
         request = RunRequest(
             night=options.night,

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 
+from touchproof.dbt_settings import DBT_PROJECT, PROFILE, TARGET, dbt_environment, dbt_vars
 from touchproof.settings import Settings
 from touchproof_airflow import pools
 from touchproof_airflow.environment import is_one_process
-from touchproof_airflow.manifest import DBT_PROJECT, MANIFEST
+from touchproof_airflow.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from cosmos.airflow.task_group import DbtTaskGroup
@@ -49,8 +50,6 @@ def transform_group() -> DbtTaskGroup:
         SeedRenderingBehavior,
         TestBehavior,
     )
-
-    from touchproof.transform import PROFILE, TARGET, dbt_environment, dbt_vars
 
     settings = Settings()
     group = DbtTaskGroup(

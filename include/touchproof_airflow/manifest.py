@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from touchproof.settings import PROJECT_ROOT, Settings
+from touchproof.dbt_settings import DBT_PROJECT
+from touchproof.settings import Settings
 
-DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 _SOURCES = ("models", "seeds", "macros", "tests")
 

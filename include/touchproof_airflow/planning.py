@@ -18,6 +18,18 @@ WORLD_START = date(2026, 3, 1)
 
 
 @dataclass(frozen=True)
+class RunRequest:
+    """Hold what the person asked `make run` for; None means the default."""
+
+    night: date | None = None
+    is_quiet: bool = False
+    data: Path | None = None
+    customers: int | None = None
+    days: int | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
 class RunState:
     """Remember one night's run of `make run`.
 

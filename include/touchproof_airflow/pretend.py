@@ -18,8 +18,7 @@ from touchproof.errors import BadInputError
 from touchproof.settings import Settings
 
 if TYPE_CHECKING:
-    from touchproof_airflow.planning import NightPlan
-    from touchproof_airflow.runner import RunRequest
+    from touchproof_airflow.planning import NightPlan, RunRequest
     from touchproof_sandbox.salesforce.control import Control
 
 CUSTOMERS, DAYS, SEED = 20_000, 120, 7

@@ -11,8 +11,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +23,10 @@ from touchproof.settings import Settings
 from touchproof.world_clock import set_world_clock, world_clock
 from touchproof_airflow import environment, planning, pretend
 from touchproof_airflow.console import Progress, chatter_to
-from touchproof_airflow.planning import NightPlan, RunState
+from touchproof_airflow.planning import NightPlan, RunRequest, RunState
 
 _EXTRACT = "extract_"
 _RUN_HOUR_UTC = time(5, 0)
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """Hold what the person asked `make run` for; None means the default."""
-
-    night: date | None = None
-    is_quiet: bool = False
-    data: Path | None = None
-    customers: int | None = None
-    days: int | None = None
-    seed: int | None = None
 
 
 def run(settings: Settings, request: RunRequest) -> int:

@@ -40,10 +40,19 @@ class Conversion:
     lead_seconds_before: int | None = None
 
 
+_MOST_CONVERSIONS = 8
 _TABLES = ("int_conversion_windows_set", "int_touchpoints_unioned", "int_conversions_unioned")
-# Filled once: what a fit found, and nobody without a conversion.
-_FIXED_TABLES = ("int_model_fits_applied", "int_data_driven_shares", "int_journeys_not_converted")
+# Filled once: what a fit found; nobody without a conversion, nothing closed, everybody dirty.
+_FIXED_TABLES = (
+    "int_model_fits_applied",
+    "int_data_driven_shares",
+    "int_journeys_not_converted",
+    "int_persons_dirty",
+)
 _COMPUTED = (
+    "int_credits_frozen",
+    "int_windows_refreshed",
+    "int_paths_refreshed",
     "int_paths_built",
     "int_journey_touches_labelled",
     "int_journeys_listed",
@@ -104,6 +113,7 @@ def engine(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
     for schema, tables in {
         "intermediate": (*_TABLES, *_FIXED_TABLES),
         "seeds": ("fx_rates",),
+        "staging": ("stg_ledger__closed_credits",),
     }.items():
         connection.execute(f"create schema touchproof.{schema}")
         for table in tables:
@@ -115,6 +125,10 @@ def engine(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
             listed = ", ".join(f'"{name}" {kind}' for name, kind in columns)
             connection.execute(f"create table touchproof.{schema}.{table} ({listed})")
     _fill_fits(connection)
+    connection.executemany(
+        "insert into touchproof.intermediate.int_persons_dirty (person_id) values (?)",
+        [[f"p{number}"] for number in range(_MOST_CONVERSIONS)],
+    )
     yield connection
     connection.close()
 
@@ -265,7 +279,7 @@ def _check(engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Co
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(conversions=st.lists(_CONVERSION, min_size=1, max_size=8))
+@given(conversions=st.lists(_CONVERSION, min_size=1, max_size=_MOST_CONVERSIONS))
 def test_paths_and_credits_are_those_of_plain_python(
     engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Conversion]
 ) -> None:

@@ -90,6 +90,22 @@ def test_weights_that_differ_from_the_arithmetic_are_shown_and_named(
     assert "are others than this arithmetic gives" in explanation_text(explanation)
 
 
+def test_a_touch_that_its_source_has_withdrawn_is_named_so(built: Built, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, world="tiny")
+    path = settings.paths.published
+    built.copy(path.parent).rename(path)
+    conversion_id = _conversion(built, "path_length > 2")
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "delete from marts.fct_touchpoints where touchpoint_id in (select touchpoint_id"
+            " from marts.fct_attribution where path_position = 1 and conversion_id = ?)",
+            [conversion_id],
+        )
+    explanation = explain(settings, conversion_id)
+    assert [touch.interaction is None for touch in explanation.path] == [True, False, False]
+    assert "withdrawn" in explanation_text(explanation)
+
+
 def test_the_command_prints_json_and_refuses_what_it_does_not_know(
     built: Built,
     published: Settings,

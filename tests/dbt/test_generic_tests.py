@@ -53,6 +53,12 @@ FAULTS = {
         CORE,
         "delete from marts.fct_conversions where conversion_type = 'skip_referral'",
     ),
+    "a credited touch that nobody knows": (
+        "touches_are_known_or_frozen",
+        CORE,
+        "delete from marts.fct_touchpoints where touchpoint_id ="
+        " (select min(touchpoint_id) from marts.fct_attribution)",
+    ),
     "a revenue that isn't booked": (
         "revenue_equals_its_events",
         CORE,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from touchproof.dbt_settings import DBT_PROJECT
 from touchproof.sources.registry import entities
-from touchproof.transform import DBT_PROJECT
 
 MODELS = sorted(
     path for path in (DBT_PROJECT / "models").rglob("*") if path.suffix in (".sql", ".py")
@@ -67,7 +67,8 @@ def test_every_mart_has_typed_columns_and_a_tested_key() -> None:
 
 @pytest.mark.parametrize("path", SQL_MODELS, ids=lambda path: path.stem)
 def test_a_model_reads_only_what_its_layer_may(path: Path) -> None:
-    text = path.read_text()
+    # A line that only waits for a model reads nothing of it.
+    text = re.sub(r"(?m)^-- depends_on: .*$", "", path.read_text())
     layer = path.relative_to(DBT_PROJECT / "models").parts[0]
     refs = set(re.findall(r"ref\('(\w+)'\)", text))
     if layer == "staging":
@@ -80,6 +81,37 @@ def test_a_model_reads_only_what_its_layer_may(path: Path) -> None:
         assert not {name for name in refs if name.startswith(("fct_", "dim_", "mart_", "sync_"))}
     if layer == "marts":
         assert not {name for name in refs if name.startswith("sync_")}
+
+
+def _refs(path: Path) -> set[str]:
+    """Return what a model reads, by way of the macros of paths too."""
+    text = re.sub(r"(?m)^-- depends_on: .*$", "", path.read_text())
+    if "paths_of(" in text:
+        text += (DBT_PROJECT / "macros" / "paths.sql").read_text()
+    return set(re.findall(r"ref\('(\w+)'\)", text))
+
+
+def test_what_increments_are_computed_from_is_in_the_fingerprint() -> None:
+    """Every way from an incremental model up to its sources leads through a fingerprinted input."""
+    paths = {path.stem: path for path in SQL_MODELS}
+    fingerprinted = _refs(paths["int_persons_fingerprinted"]) | {"int_persons_dirty"}
+    # Journeys that led to nothing have no conversion: what is dealt out leaves them aside.
+    fingerprinted.add("int_journeys_not_converted")
+    todo = [name for name in paths if "materialized='incremental'" in paths[name].read_text()]
+    assert len(todo) >= 3
+    waited_for = set(
+        re.findall(r"depends_on: .*ref\('(\w+)'\)", paths["int_persons_applied"].read_text())
+    )
+    assert waited_for == {*todo, "int_persons_dirty"}
+    seen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name in seen or name in fingerprinted:
+            continue
+        seen.add(name)
+        refs = _refs(paths[name]) if name in paths else set()
+        assert refs, f"{name} isn't part of int_persons_fingerprinted"
+        todo += refs
 
 
 @pytest.mark.parametrize("path", SQL_MODELS, ids=lambda path: path.stem)

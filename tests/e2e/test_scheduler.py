@@ -23,8 +23,7 @@ from touchproof.query import query
 from touchproof.settings import Settings
 from touchproof.world_clock import set_world_clock
 from touchproof_airflow import pretend
-from touchproof_airflow.planning import NightPlan
-from touchproof_airflow.runner import RunRequest
+from touchproof_airflow.planning import NightPlan, RunRequest
 from touchproof_airflow.ui import USER, AirflowServer
 from touchproof_sandbox.salesforce import lifecycle
 

@@ -62,11 +62,23 @@ earlier_touches as (
 
 ),
 
+-- In a closed month the reason stays, whatever touches have come since.
+frozen_reasons as (
+
+    select
+        conversion_id,
+        unattributed_reason
+    from {{ ref('int_credits_frozen') }}
+    where touchpoint_id is null
+
+),
+
 final as (
 
     select
         without_path.conversion_id,
         case
+            when frozen_reasons.conversion_id is not null then frozen_reasons.unattributed_reason
             when earlier_touches.conversion_id is null then 'no_touchpoint'
             when earlier_touches.has_touch_before_path = 1 then 'ended_by_earlier_conversion'
             when earlier_touches.has_touch_in_window = 0 then 'outside_window'
@@ -76,6 +88,7 @@ final as (
         end as unattributed_reason
     from without_path
     left join earlier_touches on without_path.conversion_id = earlier_touches.conversion_id
+    left join frozen_reasons on without_path.conversion_id = frozen_reasons.conversion_id
 
 )
 

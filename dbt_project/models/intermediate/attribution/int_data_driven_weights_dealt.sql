@@ -1,6 +1,7 @@
 {% set models = data_driven_models() %}
 
--- What the fits give each touch of a conversion: its channel's share, by the number of its touches.
+-- What the fits give each touch of a conversion whose credits this build computes: its channel's
+-- share, by the number of its touches.
 -- Whole numbers, of which only the relations inside one path matter; a share is of 1e9, so three
 -- digits more keep what the division leaves.
 with
@@ -30,6 +31,8 @@ final as (
         as {{ model }}_raw_weight{{ ',' if not loop.last }}
     {% endfor %}
     from touches
+    inner join {{ ref('int_windows_refreshed') }} as windows
+        on touches.conversion_number = windows.conversion_number
     inner join {{ ref('int_conversion_fits_chosen') }} as fits
         on touches.conversion_id = fits.conversion_id
     {% for model in models %}
@@ -40,6 +43,7 @@ final as (
             and fits.channel_set = {{ model }}_shares.channel_set
             and touches.channel_label = {{ model }}_shares.channel
     {% endfor %}
+    where not windows.is_frozen
 
 )
 

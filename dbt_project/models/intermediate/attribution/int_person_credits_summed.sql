@@ -30,14 +30,12 @@ attributed as (
     select
         conversions.person_id,
         conversions.revenue_cents,
-        touchpoints.channel,
+        credits.channel,
     {% for model in models %}
     credits.{{ model }}_units{{ ',' if not loop.last }}
     {% endfor %}
     from {{ ref('int_credits_computed') }} as credits
     inner join conversions on credits.conversion_id = conversions.conversion_id
-    inner join {{ ref('int_touchpoints_unioned') }} as touchpoints
-        on credits.touchpoint_id = touchpoints.touchpoint_id
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental') }}
+
 {% set models = attribution_models() %}
 
 with
@@ -5,6 +7,7 @@ with
 conversions as (
 
     select * from {{ ref('int_conversions_unioned') }}
+    where person_id in (select dirty.person_id from {{ ref('int_persons_dirty') }} as dirty)
 
 ),
 

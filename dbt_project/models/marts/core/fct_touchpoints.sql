@@ -1,8 +1,11 @@
+{{ config(materialized='incremental') }}
+
 with
 
 touchpoints as (
 
     select * from {{ ref('int_touchpoints_unioned') }}
+    where person_id in (select dirty.person_id from {{ ref('int_persons_dirty') }} as dirty)
 
 ),
 
