@@ -101,7 +101,9 @@ select
     interaction <> 'send' as is_earning,
     interaction = 'view' as is_only_without_click,
     case when interaction = 'view' then 'view' else 'click' end as window_kind,
-    1::decimal(18, 12) as touch_weight
+    1::decimal(18, 12) as touch_weight,
+    null::varchar as step_id,
+    0::decimal(18, 12) as step_weight_before
 from (
     select
         number,

@@ -79,7 +79,7 @@ COHORTS = """
     with cohorts as (
         select *, max(months_since) over (partition by cohort_month) as age
         from marts.mart_campaign_cohorts
-        where model = 'linear'
+        where model = 'linear' and adjusts_month is null
     )
     select
         channel,

@@ -99,6 +99,53 @@ table lacks is a fault (else it is null).
 {%- endmacro %}
 
 
+{#- Columns of the frozen credits of cohorts with their types. -#}
+{% macro cohort_credit_columns() -%}
+    {{ return({
+        'campaign_id': 'varchar',
+        'cohort_month': 'date',
+        'month': 'date',
+        'adjusts_month': 'date',
+        'currency': 'varchar',
+        'conversion_type': 'varchar',
+        'model': 'varchar',
+        'units': 'hugeint',
+        'conversion_millionths': 'bigint',
+        'revenue_cents': 'bigint'
+    }) }}
+{%- endmacro %}
+
+
+{#- Columns of mart_campaign_cohorts, in its contract's order, with their types. -#}
+{% macro cohort_types() -%}
+    {{ return({
+        'campaign_id': 'varchar',
+        'campaign_name': 'varchar',
+        'channel': 'varchar',
+        'cohort_month': 'date',
+        'months_since': 'integer',
+        'month': 'date',
+        'adjusts_month': 'date',
+        'model': 'varchar',
+        'currency': 'varchar',
+        'spend_cents': 'bigint',
+        'conversions': 'decimal(18, 6)',
+        'acquisition_conversions': 'decimal(18, 6)',
+        'revenue_cents': 'bigint',
+        'cumulative_conversions': 'decimal(18, 6)',
+        'cumulative_acquisition_conversions': 'decimal(18, 6)',
+        'cumulative_revenue_cents': 'bigint',
+        'cumulative_roas': 'decimal(18, 6)',
+        'cumulative_roi': 'decimal(18, 6)',
+        'payback_months': 'integer',
+        'reporting_currency': 'varchar',
+        'spend_reporting_cents': 'bigint',
+        'revenue_reporting_cents': 'bigint',
+        'cumulative_revenue_reporting_cents': 'bigint'
+    }) }}
+{%- endmacro %}
+
+
 {#- Columns of a performance mart, in its contract's order, with their types. -#}
 {% macro performance_types(dimension) -%}
     {%- set columns = {dimension: 'varchar'} -%}

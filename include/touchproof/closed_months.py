@@ -6,10 +6,10 @@ files and showing them to a build. Doesn't belong here: what the models do with 
 
 The seed `closed_months` names the months. The first night that publishes with a month in it
 freezes the month and every earlier one: each credit's weights, and the rows of the performance
-marts. The files lie below `ledger/closed/<YYYY-MM>/`, never change, and are whole on disk before
-the ledger's row that names them by hash. From then on the build reads them: weights of closed
-conversions are theirs, rows of closed months are theirs, and what would differ is booked in the
-first open month. A closed month can't be reopened.
+marts and of cohorts. The files lie below `ledger/closed/<YYYY-MM>/`, never change, and are whole on
+disk before the ledger's row that names them by hash. From then on the build reads them: weights of
+closed conversions are theirs, rows of closed months are theirs, and what would differ is booked in
+the first open month. A closed month can't be reopened.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ BY_MONTH = (
     FrozenTable("channel_performance", "marts", "mart_channel_performance"),
     FrozenTable("campaign_credits", "intermediate", "int_campaign_credits_booked"),
     FrozenTable("channel_credits", "intermediate", "int_channel_credits_booked"),
+    FrozenTable("campaign_cohorts", "marts", "mart_campaign_cohorts"),
+    FrozenTable("cohort_credits", "intermediate", "int_cohort_credits_booked"),
 )
 FROZEN = (CREDITS, *BY_MONTH)
 
@@ -168,6 +170,14 @@ def attach_closed_months(connection: duckdb.DuckDBPyConnection, settings: Settin
             [period.month, period.closed_night],
         )
     for table in FROZEN:
+        without = [period for period in periods if table.file not in period.files]
+        if without:
+            raise LedgerError(
+                f"The month {without[0].month:%Y-%m} was closed without the rows of {table.table}",
+                where=f"ledger/closed/{without[0].month:%Y-%m}",
+                todo="An earlier version closed it: build with that one until it is decided what"
+                " the month shows there.",
+            )
         files = [file_of(settings.paths, period, table.file) for period in periods]
         if files:
             connection.execute(f"create view {DATABASE}.main.{table.name} as {_all_rows(files)}")

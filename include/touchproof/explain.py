@@ -23,6 +23,7 @@ from touchproof.attribution.arithmetic import (
     last_non_direct,
     lead_step,
     raw_weights,
+    steps_of,
 )
 from touchproof.errors import BadInputError
 from touchproof.settings import Settings
@@ -85,11 +86,13 @@ class PathBounds:
 class ExplainedTouch:
     """Show one touch of the path, and the rule that gave it its channel.
 
+    `step_position` is the place of its step: a visit and what was inferred from it are one.
     `steps` names what it is to the models: first, last, last_non_direct, lead. What is null is a
     touch of a closed month that its source has withdrawn since.
     """
 
     path_position: int
+    step_position: int
     touchpoint_id: str
     touched_at: datetime
     channel: str
@@ -196,7 +199,8 @@ def _explained(connection: duckdb.DuckDBPyConnection, conversion_id: str) -> Exp
     conversion, bounds = _of(ConversionFacts, facts[0]), _of(PathBounds, windows[0])
     rows = _rows(
         connection,
-        "select credits.*, touches.interaction, touches.touch_weight, touches.channel_rule_number,"
+        "select credits.*, touches.interaction, touches.touch_weight, touches.step_id,"
+        " touches.channel_rule_number,"
         " rules.sentence as channel_rule from marts.fct_attribution as credits"
         " left join marts.fct_touchpoints as touches"
         " on credits.touchpoint_id = touches.touchpoint_id"
@@ -211,7 +215,12 @@ def _explained(connection: duckdb.DuckDBPyConnection, conversion_id: str) -> Exp
     labels = labels_of([row["channel"] for row in rows], bounds.path_transform)
     touches = [
         PathTouch(
-            row["channel"], label, row["touched_at"], _units(row["touch_weight"] or Decimal(1))
+            row["channel"],
+            label,
+            row["touched_at"],
+            _units(row["touch_weight"] or Decimal(1)),
+            row["step_id"] or row["touchpoint_id"],
+            row["interaction"] == "inferred",
         )
         for row, label in zip(rows, labels, strict=True)
     ]
@@ -232,19 +241,25 @@ def _explained(connection: duckdb.DuckDBPyConnection, conversion_id: str) -> Exp
 def _path(
     rows: Sequence[Mapping[str, Any]], touches: Sequence[PathTouch], rules: PathSettings
 ) -> tuple[ExplainedTouch, ...]:
-    steps = {
-        "first": 0,
-        "lead": lead_step(touches, rules),
-        "last_non_direct": last_non_direct(touches, rules),
-        "last": len(touches) - 1,
-    }
-    return tuple(
-        ExplainedTouch(
-            **{name: row[name] for name in ExplainedTouch.__annotations__ if name != "steps"},
-            steps=tuple(step for step, place in steps.items() if place == index),
+    steps = steps_of(touches)
+    lead, not_direct = lead_step(touches, rules), last_non_direct(touches, rules)
+    taken = [name for name in ExplainedTouch.__annotations__ if not name.startswith("step")]
+    explained = []
+    for place, (row, step) in enumerate(zip(rows, steps, strict=True)):
+        is_named = {
+            "first": step == 0,
+            "lead": step == lead,
+            "last_non_direct": place in not_direct,
+            "last": step == steps[-1],
+        }
+        explained.append(
+            ExplainedTouch(
+                **{name: row[name] for name in taken},
+                step_position=step + 1,
+                steps=tuple(name for name, holds in is_named.items() if holds),
+            )
         )
-        for index, row in enumerate(rows)
-    )
+    return tuple(explained)
 
 
 def _model(

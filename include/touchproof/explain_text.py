@@ -22,6 +22,7 @@ from touchproof.explain import (
 WIDTH = 120
 _NAME_WIDTH = 17
 _CHANNEL_WIDTH, _CAMPAIGN_WIDTH, _INTERACTION_WIDTH = 22, 26, 11
+_NARROW_CHANNEL_WIDTH, _NARROW_CAMPAIGN_WIDTH = 18, 16
 _NEW = {"new": "new customer", "existing": "existing customer"}
 
 
@@ -66,11 +67,15 @@ def _of_bank(bank_id: str | None) -> str:
 def _path(path: Sequence[ExplainedTouch]) -> list[str]:
     digits = max(2, len(str(len(path))))
     shows_weights = any(touch.touch_weight not in (None, 1) for touch in path)
+    channel_width = _NARROW_CHANNEL_WIDTH if shows_weights else _CHANNEL_WIDTH
+    campaign_width = _NARROW_CAMPAIGN_WIDTH if shows_weights else _CAMPAIGN_WIDTH
     weight_head = "  " + "touch weight".rjust(14) if shows_weights else ""
+    steps = path[-1].step_position
+    in_steps = f" in {steps:,} {'step' if steps == 1 else 'steps'}" if steps < len(path) else ""
     lines = [
-        f"Path of {len(path):,} {'touch' if len(path) == 1 else 'touches'}",
-        f"  {'#':>{digits}}  {'touched (UTC)':<16}  {'channel':<{_CHANNEL_WIDTH}}"
-        f"  {'campaign':<{_CAMPAIGN_WIDTH}}  {'interaction':<{_INTERACTION_WIDTH}}  rule"
+        f"Path of {len(path):,} {'touch' if len(path) == 1 else 'touches'}{in_steps}",
+        f"  {'#':>{digits}}  {'touched (UTC)':<16}  {'channel':<{channel_width}}"
+        f"  {'campaign':<{campaign_width}}  {'interaction':<{_INTERACTION_WIDTH}}  rule"
         f"{weight_head}  step",
     ]
     for touch in path:
@@ -78,17 +83,26 @@ def _path(path: Sequence[ExplainedTouch]) -> list[str]:
         weight = "  " + own.rjust(14) if shows_weights else ""
         line = (
             f"  {touch.path_position:>{digits}}  {_moment(touch.touched_at):<16}"
-            f"  {_cut(touch.channel, _CHANNEL_WIDTH):<{_CHANNEL_WIDTH}}"
-            f"  {_cut(touch.campaign_id or '–', _CAMPAIGN_WIDTH):<{_CAMPAIGN_WIDTH}}"
+            f"  {_cut(touch.channel, channel_width):<{channel_width}}"
+            f"  {_cut(touch.campaign_id or '–', campaign_width):<{campaign_width}}"
             f"  {_cut(touch.interaction or 'withdrawn', _INTERACTION_WIDTH):<{_INTERACTION_WIDTH}}"
-            f"  {touch.channel_rule_number or '–':>4}{weight}  {_steps(touch)}"
+            f"  {touch.channel_rule_number or '–':>4}{weight}"
+            f"  {_step(touch, is_numbered=bool(in_steps))}"
         )
         lines.append(_cut(line.rstrip(), WIDTH))
+    if in_steps:
+        lines += _filled(
+            "  A visit and the touches inferred from it are one step: each gets what the step gets,"
+            " times its own weight.",
+            "  ",
+        )
     return lines
 
 
-def _steps(touch: ExplainedTouch) -> str:
-    return ", ".join(step.replace("last_non_direct", "not direct") for step in touch.steps)
+def _step(touch: ExplainedTouch, *, is_numbered: bool) -> str:
+    number = f"{touch.step_position} " if is_numbered else ""
+    names = (step.replace("last_non_direct", "not direct") for step in touch.steps)
+    return number + ", ".join(names)
 
 
 def _rules(path: Sequence[ExplainedTouch]) -> list[str]:
@@ -154,13 +168,13 @@ def _share(model: ExplainedModel, credit: ExplainedCredit) -> str:
 def _rule(model: ExplainedModel, explanation: Explanation) -> str:
     bounds = explanation.bounds
     sentences = {
-        "first_touch": "All to the first touch.",
-        "last_touch": "All to the last touch.",
-        "last_non_direct": f"All to the last touch that isn't {bounds.direct_channel}; to the last"
+        "first_touch": "All to the first step.",
+        "last_touch": "All to the last step.",
+        "last_non_direct": f"All to the last step that isn't {bounds.direct_channel}; to the last"
         " where all are.",
-        "linear": "The same to every touch.",
+        "linear": "The same to every step.",
         "time_decay": f"1,000,000,000, halved for each {bounds.half_life_days} days before the last"
-        " touch; never under 1.",
+        " step; never under 1.",
         "position_based": f"First {bounds.first_weight}, last {bounds.last_weight}, all between"
         f" {bounds.middle_weight} together; all times the number between.",
         "w_shaped": f"First {bounds.w_first_weight}, lead {bounds.w_lead_weight}, last"

@@ -33,6 +33,8 @@ class Touch:
     seconds: int
     channel: str
     weight_units: int
+    step: str
+    is_inferred: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,6 @@ def learnt_shares(channels: Sequence[str], shares: Mapping[str, int]) -> list[in
 
 def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
     """Return each touch's share before normalising, touch weights included."""
-    count = len(path)
     first, middle, last = rules.weights
     if model == "w_shaped":
         return _w_shares(path, rules)
@@ -65,15 +66,20 @@ def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
             share * touch.weight_units
             for share, touch in zip(rules.learnt[model], path, strict=True)
         ]
-    not_direct = [index for index, touch in enumerate(path) if touch.channel != "Direct"]
+    order = steps_in_order(path)
+    count = len(order)
+    not_direct = [touch for touch in path if touch.is_inferred or touch.channel != "Direct"]
     shares = []
-    for index, touch in enumerate(path):
+    for touch in path:
+        index = order.index(touch.step)
         if model == "first_touch":
             share = int(index == 0)
         elif model == "last_touch":
             share = int(index == count - 1)
+        elif model == "last_non_direct" and not_direct:
+            share = int(touch in not_direct and touch.step == not_direct[-1].step)
         elif model == "last_non_direct":
-            share = int(index == (not_direct[-1] if not_direct else count - 1))
+            share = int(touch is path[-1])
         elif model == "linear":
             share = 1
         elif model == "time_decay":
@@ -91,22 +97,28 @@ def raw_shares(model: str, path: Sequence[Touch], rules: Rules) -> list[int]:
     return shares
 
 
+def steps_in_order(path: Sequence[Touch]) -> list[str]:
+    """Return the steps of a path: a visit and what was inferred from it are one."""
+    return list(dict.fromkeys(touch.step for touch in path))
+
+
 def _w_shares(path: Sequence[Touch], rules: Rules) -> list[int]:
-    """Share by steps: each touch has the weights of its steps, the others one share together."""
+    """Give three steps their weights, one of several their sum, the others one together."""
     first, lead, last, middle = rules.w_weights
-    steps = {0: first}
-    steps[len(path) - 1] = steps.get(len(path) - 1, 0) + last
+    order = steps_in_order(path)
+    named = {order[0]: first}
+    named[order[-1]] = named.get(order[-1], 0) + last
     up_to_lead = [
-        index
-        for index, touch in enumerate(path)
+        touch.step
+        for touch in path
         if rules.lead_seconds is not None and touch.seconds <= rules.lead_seconds
     ]
     if up_to_lead:
-        steps[up_to_lead[-1]] = steps.get(up_to_lead[-1], 0) + lead
-    others = max(1, len(path) - len(steps))
+        named[up_to_lead[-1]] = named.get(up_to_lead[-1], 0) + lead
+    others = max(1, len(order) - len(named))
     return [
-        (steps[index] * others if index in steps else middle) * touch.weight_units
-        for index, touch in enumerate(path)
+        (named[touch.step] * others if touch.step in named else middle) * touch.weight_units
+        for touch in path
     ]
 
 

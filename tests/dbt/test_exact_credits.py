@@ -21,13 +21,18 @@ _CLICK_WINDOW, _VIEW_WINDOW = timedelta(days=30), timedelta(days=5)
 
 @dataclass(frozen=True)
 class Candidate:
-    """Describe a touch before or after a conversion, earning or not."""
+    """Describe a touch before or after a conversion, earning or not.
+
+    What was inferred from it are one step with it, and leave it the rest of its weight.
+    """
 
     seconds_before: int
     kind: str
     is_earning: bool
     channel: str
     weight_units: int
+    inferred_units: tuple[int, ...] = ()
+    inferred_channel: str = "TV"
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,30 @@ _SECONDS = st.one_of(
     st.integers(-3600, _LONGEST),
     st.sampled_from([0, 1, 86400 * 5, 86400 * 5 + 1, 86400 * 30, 86400 * 30 + 1]),
 )
-_CANDIDATE = st.builds(
-    Candidate,
-    seconds_before=_SECONDS,
-    kind=st.sampled_from(["visit", "visit", "click", "view"]),
-    is_earning=st.sampled_from([True, True, True, False]),
-    channel=st.sampled_from(_CHANNELS),
-    weight_units=st.one_of(st.just(UNIT), st.integers(1, UNIT), st.just(0)),
-)
+_INFERRED = st.lists(
+    st.one_of(st.integers(1, UNIT // 3), st.just(UNIT // 4), st.just(UNIT // 2)), max_size=3
+).filter(lambda units: sum(units) <= UNIT)
+
+
+@st.composite
+def _candidates(draw: st.DrawFn) -> Candidate:
+    inferred = tuple(draw(st.one_of(st.just([]), _INFERRED)))
+    own = st.one_of(st.just(UNIT), st.integers(1, UNIT), st.just(0))
+    return Candidate(
+        seconds_before=draw(_SECONDS),
+        kind=draw(st.sampled_from(["visit", "visit", "click", "view"])),
+        is_earning=draw(st.sampled_from([True, True, True, False])),
+        channel=draw(st.sampled_from(_CHANNELS)),
+        weight_units=UNIT - sum(inferred) if inferred else draw(own),
+        inferred_units=inferred,
+        inferred_channel=draw(st.sampled_from(["TV", "TV", "Direct"])),
+    )
+
+
 _CONVERSION = st.builds(
     Conversion,
     revenue_cents=st.one_of(st.integers(-(10**9), 10**9), st.sampled_from([0, 1, -1])),
-    candidates=st.lists(_CANDIDATE, max_size=12).map(tuple),
+    candidates=st.lists(_candidates(), max_size=9).map(tuple),
     applied_seconds_before=st.one_of(st.just(0), st.integers(0, 86400 * 4)),
     lead_seconds_before=st.one_of(st.none(), _SECONDS),
 )
@@ -161,16 +178,23 @@ def _expected_path(conversion: Conversion, number: int) -> list[Touch]:
         window = views_begin if one.kind == "view" else begins
         if not conversion.applied_seconds_before < one.seconds_before <= window:
             continue
-        if not one.is_earning or one.weight_units == 0:
-            continue
-        has_click |= one.kind == "click" and one.seconds_before <= views_begin
+        if one.is_earning and one.weight_units > 0:
+            has_click |= one.kind == "click" and one.seconds_before <= views_begin
         found.append((index, one))
-    touches = [
-        Touch(_touch_id(number, index), -one.seconds_before, one.channel, one.weight_units)
+    steps = [
+        (-one.seconds_before, bool(one.inferred_units), _touch_id(number, index), one)
         for index, one in found
         if not (one.kind == "view" and has_click)
     ]
-    return sorted(touches, key=lambda touch: (touch.seconds, touch.touchpoint_id))
+    touches = []
+    for seconds, _, step, one in sorted(steps, key=lambda row: row[:3]):
+        touches += [
+            Touch(_inferred_id(step, place), seconds, one.inferred_channel, units, step, True)
+            for place, units in enumerate(one.inferred_units)
+        ]
+        if one.is_earning and one.weight_units > 0:
+            touches.append(Touch(step, seconds, one.channel, one.weight_units, step))
+    return touches
 
 
 def _expected_rules(conversion: Conversion, path: list[Touch]) -> Rules:
@@ -186,6 +210,11 @@ def _expected_rules(conversion: Conversion, path: list[Touch]) -> Rules:
 
 def _touch_id(number: int, index: int) -> str:
     return f"tp_{number:03d}_{index:03d}"
+
+
+def _inferred_id(step: str, place: int) -> str:
+    """Return an id whose order is not that of the touches in their step."""
+    return f"{step}_{9 - place}"
 
 
 def _fill(
@@ -205,13 +234,8 @@ def _fill(
         key = [f"cv_{number}", number, f"p{number}", _NOW]
         windows.append([*key, *begins, *rules, ends, lead])
         facts.append([f"cv_{number}", f"p{number}", _NOW, conversion.revenue_cents, 0, "USD"])
-        touches += [
-            [_touch_id(number, index), f"p{number}",
-             _NOW - timedelta(seconds=one.seconds_before), one.channel, one.kind,
-             one.weight_units, one.is_earning, one.kind == "view",
-             "view" if one.kind == "view" else "click"]
-            for index, one in enumerate(conversion.candidates)
-        ]  # fmt: skip
+        for index, one in enumerate(conversion.candidates):
+            touches += _touch_rows(_touch_id(number, index), f"p{number}", one)
     for rows in (windows, touches, facts):
         order.shuffle(rows)
     engine.executemany(
@@ -232,10 +256,28 @@ def _fill(
     if touches:
         engine.executemany(
             f"insert into {schema}.int_touchpoints_unioned (touchpoint_id, person_id, touched_at,"
-            " channel, interaction, touch_weight, is_earning, is_only_without_click, window_kind)"
-            " values (?, ?, ?, ?, ?, cast(? as decimal(25, 0)) / 1000000000000, ?, ?, ?)",
+            " channel, interaction, touch_weight, step_id, step_weight_before, is_earning,"
+            " is_only_without_click, window_kind)"
+            " values (?, ?, ?, ?, ?, cast(? as decimal(25, 0)) / 1000000000000, ?,"
+            " cast(? as decimal(25, 0)) / 1000000000000, ?, ?, ?)",
             touches,
         )
+
+
+def _touch_rows(step: str, person: str, one: Candidate) -> list[list[object]]:
+    """Return the rows of a touch and of what was inferred from it."""
+    moment = _NOW - timedelta(seconds=one.seconds_before)
+    window = [one.kind == "view", "view" if one.kind == "view" else "click"]
+    step_id = step if one.inferred_units else None
+    rows: list[list[object]] = []
+    before = 0
+    for place, units in enumerate(one.inferred_units):
+        inferred = [_inferred_id(step, place), person, moment, one.inferred_channel, "inferred"]
+        rows.append([*inferred, units, step_id, before, True, *window])
+        before += units
+    own = [step, person, moment, one.channel, one.kind, one.weight_units]
+    rows.append([*own, step_id, before, one.is_earning, *window])
+    return rows
 
 
 def _computed(
@@ -301,12 +343,19 @@ def test_long_paths_and_single_cents_sum_exactly(
 ) -> None:
     draw = random.Random(length)  # noqa: S311 - made-up touches
     candidates = tuple(
+        _with_television(draw) if draw.random() < 0.2 else
         Candidate(draw.randint(1, 86400 * 30), "visit", True, draw.choice(_CHANNELS),
                   draw.choice([UNIT, draw.randint(1, UNIT)]))
         for _ in range(length)
     )  # fmt: skip
     lead = draw.choice([None, draw.randint(1, 86400 * 30)])
     _check(engine, built, [Conversion(revenue_cents, candidates, 0, lead)])
+
+
+def _with_television(draw: random.Random) -> Candidate:
+    units = draw.randint(1, UNIT - 1)
+    seconds, channel = draw.randint(1, 86400 * 30), draw.choice(_CHANNELS)
+    return Candidate(seconds, "visit", True, channel, UNIT - units, (units,))
 
 
 def test_the_order_of_rows_changes_nothing(engine: duckdb.DuckDBPyConnection, built: Built) -> None:

@@ -66,6 +66,35 @@ def test_the_text_shows_path_rules_and_numbers_in_120_columns(
         assert f"\n  {model} " in text
 
 
+def test_a_visit_and_what_was_inferred_from_it_are_shown_as_one_step(
+    built: Built, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, world="tiny")
+    path = settings.paths.published
+    built.copy(path.parent).rename(path)
+    conversion_id = _conversion(built, "path_length > 2")
+    rows = built.rows(
+        "select touchpoint_id from marts.fct_attribution"
+        f" where conversion_id = '{conversion_id}' order by path_position"
+    )
+    inferred, visit = rows[0][0], rows[1][0]
+    with duckdb.connect(str(path)) as connection:
+        update = "update marts.fct_touchpoints set step_id = ?, touch_weight = ?, interaction = ?"
+        where = " where touchpoint_id = ?"
+        connection.execute(update + where, [visit, Decimal("0.3"), "inferred", inferred])
+        connection.execute(update + where, [visit, Decimal("0.7"), "visit", visit])
+    explanation = explain(settings, conversion_id)
+    steps = [touch.step_position for touch in explanation.path]
+    assert steps == [1, *range(1, len(rows))]
+    assert [touch.steps[:1] for touch in explanation.path[:2]] == [("first",), ("first",)]
+    first_touch = explanation.models[0].credits
+    assert [credit.share for credit in first_touch][:2] == [Decimal("0.3"), Decimal("0.7")]
+    text = explanation_text(explanation)
+    assert f"Path of {len(rows)} touches in {len(rows) - 1} steps" in text
+    assert "A visit and the touches inferred from it are one step" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+
+
 def test_a_conversion_that_nothing_earned_says_why(built: Built, published: Settings) -> None:
     text = explanation_text(explain(published, _conversion(built, "path_length = 0")))
     assert "Unattributed: " in text

@@ -142,17 +142,30 @@ def test_weights_of_a_session_sum_to_1_whether_visit_or_form_remains(television:
     assert form == [("form_submit",), ("inferred",)]
 
 
-def test_an_inferred_touch_lies_a_second_before_its_visit_and_never_before_its_spot(
+def test_an_inferred_touch_is_one_step_with_its_visit_and_never_before_its_spot(
     television: Built,
 ) -> None:
     rows = television.rows(
-        "select touches.touched_at, visits.started_at, spots.aired_at"
-        " from intermediate.int_tv_touches_inferred as touches"
-        " inner join intermediate.int_tv_visits_classified as visits using (session_key)"
-        " inner join staging.stg_media__spots as spots using (spot_id)"
+        "select touches.touched_at, visits.touched_at, spots.aired_at, touches.step_id,"
+        " visits.step_id, visits.touchpoint_id, touches.session_key = visits.session_key"
+        " from marts.fct_touchpoints as published"
+        " inner join intermediate.int_touchpoints_unioned as touches using (touchpoint_id)"
+        " inner join intermediate.int_touchpoints_unioned as visits"
+        " on published.step_id = visits.touchpoint_id"
+        " inner join staging.stg_media__spots as spots"
+        " on split_part(touches.source_event_key, '/', 1) = spots.spot_id"
+        " where touches.interaction = 'inferred'"
     )
-    for touched_at, started_at, aired_at in rows:
-        assert touched_at == max(started_at - timedelta(seconds=1), aired_at)  # type: ignore[operator]
+    assert len(rows) > 30
+    for touched_at, visited_at, aired_at, step, visit_step, visit, is_one_session in rows:
+        assert touched_at == visited_at >= aired_at  # type: ignore[operator]
+        assert step == visit_step == visit
+        assert is_one_session
+    alone = television.rows(
+        "select count(*) from marts.fct_touchpoints where step_id <> touchpoint_id"
+        " and interaction <> 'inferred'"
+    )
+    assert alone == [(0,)]
 
 
 def test_the_performance_of_spots_sums_their_costs_and_lifts(television: Built) -> None:
@@ -176,8 +189,20 @@ def test_the_performance_of_spots_sums_their_costs_and_lifts(television: Built) 
         " where source_system = 'ga4'",
         "update intermediate.int_tv_touches_inferred set tv_weight = tv_weight - 0.000000000001",
         "delete from intermediate.int_touchpoints_unioned where interaction = 'form_submit'",
+        "update intermediate.int_touchpoints_unioned set touched_at = touched_at - to_seconds(1)"
+        " where interaction = 'inferred'",
+        "update intermediate.int_touchpoints_unioned set step_weight_before = 0",
+        "update intermediate.int_touchpoints_unioned set window_kind = 'view'"
+        " where interaction = 'visit'",
     ],
-    ids=["a_visit_that_kept_all", "a_unit_that_is_missing", "a_form_that_is_missing"],
+    ids=[
+        "a_visit_that_kept_all",
+        "a_unit_that_is_missing",
+        "a_form_that_is_missing",
+        "a_touch_a_second_before_its_visit",
+        "a_step_without_its_order",
+        "a_step_of_two_windows",
+    ],
 )
 def test_the_projects_test_of_whole_visits_fails_on(
     corruption: str, television: Built, tmp_path: Path

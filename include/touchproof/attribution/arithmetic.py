@@ -28,12 +28,16 @@ class PathTouch:
         label: The channel as the journey's path lists it; another text only by `frequency`.
         touched_at: UTC, naive.
         weight_units: The touch's own weight, of `WEIGHT_UNITS`; less where television took a part.
+        step_id: The same for neighbours that are one step: a visit and what was inferred from it.
+        is_inferred: Whether it was inferred; then it isn't direct, whatever its channel.
     """
 
     channel: str
     label: str
     touched_at: datetime
     weight_units: int
+    step_id: str
+    is_inferred: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ class PathSettings:
 
     Args:
         half_life_days: Days in which a touch of time_decay loses half its weight.
-        weights: Weights of position_based: first touch, all between, last touch.
-        w_weights: Weights of w_shaped: first touch, lead, last touch, all others.
+        weights: Weights of position_based: first step, all between, last step.
+        w_weights: Weights of w_shaped: first step, lead, last step, all others.
         direct_channel: Channel that last_non_direct passes over.
         lead_created_at: When the person became a lead, if that was before the application.
         shares: By data-driven model and label, the label's part of 1e9.
@@ -60,6 +64,8 @@ class PathSettings:
 def raw_weights(model: str, path: Sequence[PathTouch], settings: PathSettings) -> list[int]:
     """Return what each touch has before its own weight and before normalising.
 
+    A rule gives every touch of a step what the step has; data-driven models know channels only.
+
     Args:
         model: One of the attribution models.
         path: The touches in their order, at least one.
@@ -68,43 +74,69 @@ def raw_weights(model: str, path: Sequence[PathTouch], settings: PathSettings) -
     Raises:
         KeyError: If there is no such model, or a data-driven one has no shares of this path.
     """
-    last = len(path) - 1
+    steps = steps_of(path)
+    last = steps[-1]
     if model == "first_touch":
-        return _all_to(0, path)
+        return [int(step == 0) for step in steps]
     if model == "last_touch":
-        return _all_to(last, path)
+        return [int(step == last) for step in steps]
     if model == "last_non_direct":
-        return _all_to(last_non_direct(path, settings), path)
+        places = last_non_direct(path, settings)
+        return [int(place in places) for place in range(len(path))]
     if model == "linear":
         return [1] * len(path)
     if model == "time_decay":
-        return [_decayed(touch, path[last], settings.half_life_days) for touch in path]
+        return [_decayed(touch, path[-1], settings.half_life_days) for touch in path]
     if model == "position_based":
         first_weight, middle_weight, last_weight = settings.weights
-        steps = _summed_steps(((0, first_weight), (last, last_weight)))
-        return _by_steps(len(path), steps, middle_weight) if last else [1]
+        named = _summed(((0, first_weight), (last, last_weight)))
+        return _by_step(steps, named, middle_weight) if last else [1] * len(path)
     if model == "w_shaped":
         first_weight, lead_weight, last_weight, other_weight = settings.w_weights
         lead = lead_step(path, settings)
-        named = [(0, first_weight), (last, last_weight)]
-        named += [] if lead is None else [(lead, lead_weight)]
-        return _by_steps(len(path), _summed_steps(named), other_weight)
+        weights = [(0, first_weight), (last, last_weight)]
+        weights += [] if lead is None else [(lead, lead_weight)]
+        return _by_step(steps, _summed(weights), other_weight)
     shares = settings.shares[model]
     labels = [touch.label for touch in path]
     return [_SHARE_DIGITS * shares[label] // labels.count(label) for label in labels]
 
 
-def last_non_direct(path: Sequence[PathTouch], settings: PathSettings) -> int:
-    """Return the place of the last touch that isn't direct; of the last where all are."""
-    others = [i for i, touch in enumerate(path) if touch.channel != settings.direct_channel]
-    return others[-1] if others else len(path) - 1
+def steps_of(path: Sequence[PathTouch]) -> list[int]:
+    """Return the number of each touch's step, from 0."""
+    steps: list[int] = []
+    for place, touch in enumerate(path):
+        begins = place == 0 or touch.step_id != path[place - 1].step_id
+        steps.append((steps[-1] if steps else -1) + int(begins))
+    return steps
+
+
+def last_non_direct(path: Sequence[PathTouch], settings: PathSettings) -> set[int]:
+    """Return the places that last_non_direct credits.
+
+    They are those of the last step that has a touch that isn't direct, without what is direct in
+    it; where all touches are direct, the last one's.
+    """
+    steps = steps_of(path)
+    others = [
+        place
+        for place, touch in enumerate(path)
+        if touch.is_inferred or touch.channel != settings.direct_channel
+    ]
+    if not others:
+        return {len(path) - 1}
+    return {place for place in others if steps[place] == steps[others[-1]]}
 
 
 def lead_step(path: Sequence[PathTouch], settings: PathSettings) -> int | None:
-    """Return the place of the last touch up to the lead's creation; None without one."""
+    """Return the number of the last step up to the lead's creation; None without one."""
     if settings.lead_created_at is None:
         return None
-    earlier = [i for i, touch in enumerate(path) if touch.touched_at <= settings.lead_created_at]
+    earlier = [
+        step
+        for step, touch in zip(steps_of(path), path, strict=True)
+        if touch.touched_at <= settings.lead_created_at
+    ]
     return earlier[-1] if earlier else None
 
 
@@ -146,24 +178,20 @@ def labels_of(channels: Sequence[str], path_transform: str) -> list[str]:
     return labels
 
 
-def _all_to(place: int, path: Sequence[PathTouch]) -> list[int]:
-    return [int(index == place) for index in range(len(path))]
-
-
 def _decayed(touch: PathTouch, last: PathTouch, half_life_days: int) -> int:
     begin, end = touch.touched_at.replace(microsecond=0), last.touched_at.replace(microsecond=0)
     halves = (end - begin).total_seconds() / (half_life_days * 86400.0)
     return max(1, int(_DECAY_UNITS * 0.5**halves + 0.5))
 
 
-def _summed_steps(named: Sequence[tuple[int, int]]) -> dict[int, int]:
-    steps: dict[int, int] = {}
-    for place, weight in named:
-        steps[place] = steps.get(place, 0) + weight
-    return steps
+def _summed(named: Sequence[tuple[int, int]]) -> dict[int, int]:
+    weights: dict[int, int] = {}
+    for step, weight in named:
+        weights[step] = weights.get(step, 0) + weight
+    return weights
 
 
-def _by_steps(count: int, steps: Mapping[int, int], other_weight: int) -> list[int]:
-    """Give the steps their weights, and the others one weight together, as whole numbers."""
-    others = max(1, count - len(steps))
-    return [steps[i] * others if i in steps else other_weight for i in range(count)]
+def _by_step(steps: Sequence[int], named: Mapping[int, int], other_weight: int) -> list[int]:
+    """Give named steps their weights, and the others one weight together, as whole numbers."""
+    others = max(1, steps[-1] + 1 - len(named))
+    return [named[step] * others if step in named else other_weight for step in steps]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -196,6 +197,21 @@ def test_a_damaged_month_stops_the_build_in_one_sentence(
         " (ledger/closed/2026-04/channel_performance.parquet)."
         " Run `touchproof ledger restore` with the last backup, which holds it."
     )
+
+
+def test_a_month_that_was_closed_without_a_table_stops_the_build(
+    settings: Settings, build: duckdb.DuckDBPyConnection
+) -> None:
+    (april,) = _close(settings, APRIL)
+    files = {name: sha256 for name, sha256 in april.files.items() if "cohort" not in name}
+    older = ClosedPeriod(MAY, NIGHT, files)
+    with Ledger.of(settings).transaction() as transaction:
+        commit_closings(transaction, [older], datetime(2026, 6, 29, tzinfo=UTC))
+    folder = settings.paths.closed_months
+    (folder / "2026-04").rename(folder / "2026-05")
+    shutil.copytree(folder / "2026-05", folder / "2026-04")
+    with pytest.raises(LedgerError, match="2026-05 was closed without the rows of mart_campaign"):
+        attach_closed_months(build, settings)
 
 
 def test_a_month_is_not_closed_without_a_table_of_the_build(settings: Settings) -> None:

@@ -33,6 +33,7 @@ shares as (
         campaign_id,
         path_position,
         path_length,
+        step_weight_before_units,
     {% for model in models %}
     {{ share_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}
@@ -50,6 +51,7 @@ running_shares as (
         campaign_id,
         path_position,
         path_length,
+        step_weight_before_units,
     {% for model in models %}
     {{ running_columns(model) }}{{ ',' if not loop.last }}
     {% endfor %}

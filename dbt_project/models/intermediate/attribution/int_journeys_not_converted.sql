@@ -68,6 +68,8 @@ open_touches as (
         touchpoints.touched_at,
         touchpoints.channel,
         touchpoints.interaction,
+        touchpoints.step_id,
+        touchpoints.step_weight_before,
         touchpoints.window_kind,
         touchpoints.is_only_without_click,
         max(touchpoints.touched_at) over (partition by touchpoints.person_id) as ended_at
@@ -126,7 +128,7 @@ final as (
         ended_at,
         channel,
         path_transform,
-        row_number() over (partition by person_id order by touched_at, touchpoint_id)
+        row_number() over (partition by person_id order by {{ path_order('step_weight_before') }})
             as path_position
     from candidates
     where not (is_only_without_click and has_click)

@@ -52,7 +52,8 @@ scores as (
 
 ),
 
--- The channel of the first earning touch; Direct only where there is nothing better.
+-- The channel of the first earning touch, of a visit and what was inferred from it the weightiest;
+-- Direct only where there is nothing better.
 sources as (
 
     select
@@ -63,9 +64,10 @@ sources as (
     qualify row_number() over (
         partition by person_id
         order by
-            case when channel in ('Direct', 'Unassigned') then 1 else 0 end,
-            touched_at,
-            touchpoint_id
+            case when channel in ('Direct', 'Unassigned') then 1 else 0 end asc,
+            touched_at asc,
+            touch_weight desc,
+            touchpoint_id asc
     ) = 1
 
 ),

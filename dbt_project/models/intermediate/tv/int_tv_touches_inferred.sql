@@ -1,5 +1,5 @@
--- The part of a person's visit that a spot brought, as a touchpoint of its own. A visit keeps what
--- its spots leave: the weights of a session's touches sum to 1.
+-- The part of a person's visit that a spot brought, as a touchpoint of its own, at the moment of
+-- the touch that stands for the visit. That keeps what the spots leave it: together they weigh 1.
 with
 
 spot_minutes as (
@@ -37,12 +37,13 @@ final as (
         spots.campaign_code as campaign_id,
         visits.session_key,
         touches.person_id,
+        touches.touchpoint_id as visit_touchpoint_id,
         spot_minutes.visit_weight as tv_weight,
         spots.spot_id || '/' || visits.session_key as source_event_key,
         touches._batch_id,
         touches._landed_at,
-        -- A second before the visit that it led to, but never before the spot.
-        greatest(spots.aired_at, {{ shifted('visits.started_at', -1, 'seconds') }}) as touched_at
+        -- The spot and the visit that it brought are one step of a path: one moment.
+        touches.touched_at
     from spot_minutes
     inner join {{ ref('stg_media__spots') }} as spots on spot_minutes.spot_id = spots.spot_id
     inner join visits

@@ -9,8 +9,8 @@ kept as (
 found as (
 
     select
-        build_night() as night,
-        *
+        *,
+        build_night() as night
     from {{ ref('int_restatements_explained') }}
 
 ),

@@ -26,6 +26,7 @@ final as (
         source_system,
         {{ pseudonym('source_event_key') }} as source_event_id,
         touch_weight,
+        coalesce(step_id, touchpoint_id) as step_id,
         is_earning
     from touchpoints
 

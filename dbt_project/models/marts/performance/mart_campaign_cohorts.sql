@@ -1,6 +1,7 @@
-{% set models = attribution_models() %}
+{% set columns = cohort_types() | list | join(', ') %}
 
 -- What each month's spend and touches of a campaign led to, by the month in which it was booked.
+-- Closed months are their frozen rows; what adjusts one stands in the first open month.
 with
 
 campaigns as (
@@ -9,69 +10,19 @@ campaigns as (
 
 ),
 
--- What was booked before its touch (a source may date back) counts in the touch's own month.
-aged_credits as (
+frontier as (
 
-    select
-        campaign_id,
-        touch_month as cohort_month,
-        currency,
-        conversion_type,
-        greatest(0, {{ months_between('touch_month', 'cash_month') }}) as months_since,
-    {% for model in models %}
-    cast(sum({{ model }}_units) as hugeint) as {{ model }}_units,
-    cast(sum({{ model }}_revenue_cents) as bigint)
-        as {{ model }}_revenue_cents{{ ',' if not loop.last }}
-    {% endfor %}
-    from {{ ref('int_credits_summed') }}
-    group by
-        campaign_id,
-        touch_month,
-        currency,
-        conversion_type,
-        greatest(0, {{ months_between('touch_month', 'cash_month') }})
+    select * from {{ closed_frontier() }} as last_closed
 
 ),
 
-credits as (
+frozen as (
 
-    select * from {{ one_row_a_model(
-        'aged_credits',
-        ['campaign_id', 'cohort_month', 'currency', 'conversion_type', 'months_since'],
-        ['units', 'revenue_cents']
-    ) }} as model_rows
+    select * from {{ ref('stg_ledger__closed_campaign_cohorts') }}
 
 ),
 
--- In the order of mart_campaign_performance, so that a cohort's conversions sum to those there.
-running_credits as (
-
-    select
-        *,
-        sum(units) over (
-            partition by currency, model, conversion_type
-            order by cohort_month, campaign_id, months_since
-            rows between unbounded preceding and current row
-        ) as running_units
-    from credits
-
-),
-
-counted_credits as (
-
-    select
-        campaign_id,
-        cohort_month,
-        currency,
-        model,
-        conversion_type,
-        months_since,
-        revenue_cents,
-        {{ millionths_of_units('running_units', 'units') }} as conversion_millionths
-    from running_credits
-
-),
-
+-- Rows of closed months stand as they were frozen: only what lies behind them is summed.
 credit_sums as (
 
     select
@@ -79,14 +30,16 @@ credit_sums as (
         cohort_month,
         currency,
         model,
-        months_since,
+        month,
+        adjusts_month,
         cast(sum(revenue_cents) as bigint) as revenue_cents,
         sum(conversion_millionths) as conversion_millionths,
         sum(
             case when conversion_type = 'acquisition' then conversion_millionths else 0 end
         ) as acquisition_millionths
-    from counted_credits
-    group by campaign_id, cohort_month, currency, model, months_since
+    from {{ ref('int_cohort_credits_booked') }}
+    where month > coalesce((select frontier.closed_through from frontier), date '0001-01-01')
+    group by campaign_id, cohort_month, currency, model, month, adjusts_month
 
 ),
 
@@ -102,37 +55,67 @@ spend_sums as (
 
 ),
 
-credited_months as (
+-- A cohort that a closed month shows goes on, also where nothing of it is left.
+known_cohorts as (
 
-    select distinct
+    select
         campaign_id,
         cohort_month,
         currency
-    from aged_credits
+    from {{ ref('int_cohort_credits_booked') }}
+
+    union
+
+    select
+        campaign_id,
+        cohort_month,
+        currency
+    from frozen
 
 ),
 
+spent_cohorts as (
+
+    select
+        coalesce(spend_sums.campaign_id, known_cohorts.campaign_id) as campaign_id,
+        coalesce(spend_sums.cohort_month, known_cohorts.cohort_month) as cohort_month,
+        coalesce(spend_sums.currency, known_cohorts.currency) as currency,
+        coalesce(spend_sums.spend_cents, 0) as spend_cents
+    from spend_sums
+    full join known_cohorts
+        on
+            spend_sums.campaign_id = known_cohorts.campaign_id
+            and spend_sums.cohort_month = known_cohorts.cohort_month
+            and spend_sums.currency = known_cohorts.currency
+
+),
+
+-- Spend at the rate of its month.
 cohorts as (
 
     select
-        coalesce(spend_sums.campaign_id, credited_months.campaign_id) as campaign_id,
-        coalesce(spend_sums.cohort_month, credited_months.cohort_month) as cohort_month,
-        coalesce(spend_sums.currency, credited_months.currency) as currency,
-        coalesce(spend_sums.spend_cents, 0) as spend_cents
-    from spend_sums
-    full join credited_months
-        on
-            spend_sums.campaign_id = credited_months.campaign_id
-            and spend_sums.cohort_month = credited_months.cohort_month
-            and spend_sums.currency = credited_months.currency
+        spent_cohorts.*,
+        {{ exactly_converted(
+            'spent_cohorts.spend_cents',
+            rate_to_reporting('spent_cohorts.currency', 'fx_rates'),
+            'spent_cohorts.cohort_month, spent_cohorts.currency', 'spent_cohorts.campaign_id'
+        ) }} as spend_reporting_cents
+    from spent_cohorts
+    left join {{ ref('fx_rates') }} as fx_rates
+        on {{ is_rate_of('fx_rates', 'spent_cohorts.cohort_month', 'spent_cohorts.currency') }}
 
 ),
 
--- Every cohort goes on to the last month of which anything is known.
+-- Every cohort goes on to the last month of which anything is known, and to the first open one.
 last_month as (
 
-    select max(greatest(touch_month, conversion_month, cash_month)) as month
-    from {{ ref('int_credits_summed') }}
+    select
+        greatest(
+            max(greatest(credits.touch_month, credits.conversion_month, credits.cash_month)),
+            max(frontier.first_open_month)
+        ) as month
+    from {{ ref('int_credits_summed') }} as credits
+    cross join frontier
 
 ),
 
@@ -142,7 +125,6 @@ cohort_months as (
         cohorts.campaign_id,
         cohorts.cohort_month,
         cohorts.currency,
-        cohorts.spend_cents,
         models.model,
         {{ numbers_to(months_between('cohorts.cohort_month', 'last_month.month')) }}
             as months_since
@@ -152,57 +134,117 @@ cohort_months as (
 
 ),
 
+row_keys as (
+
+    select
+        campaign_id,
+        cohort_month,
+        currency,
+        model,
+        {{ months_later('cohort_month', 'months_since') }} as month,
+        cast(null as date) as adjusts_month
+    from cohort_months
+
+    union
+
+    select
+        campaign_id,
+        cohort_month,
+        currency,
+        model,
+        month,
+        adjusts_month
+    from credit_sums
+
+),
+
 joined as (
 
     select
-        cohort_months.campaign_id,
-        cohort_months.cohort_month,
-        cohort_months.months_since,
-        cohort_months.model,
-        cohort_months.currency,
-        cohort_months.spend_cents,
-        {{ months_later('cohort_months.cohort_month', 'cohort_months.months_since') }} as month,
+        row_keys.*,
+        {{ months_between('row_keys.cohort_month', 'row_keys.month') }} as months_since,
+        cohorts.spend_cents,
+        cohorts.spend_reporting_cents,
         coalesce(credit_sums.conversion_millionths, 0) as conversion_millionths,
         coalesce(credit_sums.acquisition_millionths, 0) as acquisition_millionths,
         coalesce(credit_sums.revenue_cents, 0) as revenue_cents
-    from cohort_months
+    from row_keys
+    inner join cohorts
+        on
+            row_keys.campaign_id = cohorts.campaign_id
+            and row_keys.cohort_month = cohorts.cohort_month
+            and row_keys.currency = cohorts.currency
     left join credit_sums
         on
-            cohort_months.campaign_id = credit_sums.campaign_id
-            and cohort_months.cohort_month = credit_sums.cohort_month
-            and cohort_months.currency = credit_sums.currency
-            and cohort_months.model = credit_sums.model
-            and cohort_months.months_since = credit_sums.months_since
+            row_keys.campaign_id = credit_sums.campaign_id
+            and row_keys.cohort_month = credit_sums.cohort_month
+            and row_keys.currency = credit_sums.currency
+            and row_keys.model = credit_sums.model
+            and row_keys.month = credit_sums.month
+            and row_keys.adjusts_month is not distinct from credit_sums.adjusts_month
+    where
+        row_keys.month
+        > coalesce((select frontier.closed_through from frontier), date '0001-01-01')
 
 ),
 
--- Spend at the rate of its month, what it led to at the rate of the month in which it was booked.
-converted as (
-
-    select
-        joined.*,
-        {{ rate_to_reporting('joined.currency', 'spend_rates') }} as spend_fx_rate,
-        {{ rate_to_reporting('joined.currency', 'revenue_rates') }} as revenue_fx_rate
-    from joined
-    left join {{ ref('fx_rates') }} as spend_rates
-        on {{ is_rate_of('spend_rates', 'joined.cohort_month', 'joined.currency') }}
-    left join {{ ref('fx_rates') }} as revenue_rates
-        on {{ is_rate_of('revenue_rates', 'joined.month', 'joined.currency') }}
-
-),
-
+-- What it led to at the rate of the month in which it was booked; an adjustment takes back what the
+-- month showed, so it is converted at that month's.
 reported as (
 
     select
-        *,
+        joined.*,
         {{ exactly_converted(
-            'spend_cents', 'spend_fx_rate',
-            'cohort_month, months_since, model, currency', 'campaign_id'
-        ) }} as spend_reporting_cents,
-        {{ exactly_converted(
-            'revenue_cents', 'revenue_fx_rate', 'month, model, currency', 'campaign_id, months_since'
+            'joined.revenue_cents', rate_to_reporting('joined.currency', 'fx_rates'),
+            'joined.month, joined.adjusts_month, joined.model, joined.currency',
+            'joined.campaign_id, joined.cohort_month desc'
         ) }} as revenue_reporting_cents
-    from converted
+    from joined
+    left join {{ ref('fx_rates') }} as fx_rates
+        on {{ is_rate_of(
+            'fx_rates', 'coalesce(joined.adjusts_month, joined.month)', 'joined.currency'
+        ) }}
+
+),
+
+-- Behind what the closed months show of the cohort.
+all_rows as (
+
+    select
+        campaign_id,
+        cohort_month,
+        currency,
+        model,
+        month,
+        adjusts_month,
+        months_since,
+        spend_cents,
+        spend_reporting_cents,
+        conversion_millionths,
+        acquisition_millionths,
+        revenue_cents,
+        revenue_reporting_cents,
+        false as is_frozen
+    from reported
+
+    union all
+
+    select
+        campaign_id,
+        cohort_month,
+        currency,
+        model,
+        month,
+        adjusts_month,
+        months_since,
+        spend_cents,
+        spend_reporting_cents,
+        cast(conversions * 1000000 as bigint) as conversion_millionths,
+        cast(acquisition_conversions * 1000000 as bigint) as acquisition_millionths,
+        revenue_cents,
+        revenue_reporting_cents,
+        true as is_frozen
+    from frozen
 
 ),
 
@@ -215,24 +257,29 @@ cumulated as (
             as cumulative_revenue_reporting_cents,
         sum(conversion_millionths) over cohort_so_far as cumulative_millionths,
         sum(acquisition_millionths) over cohort_so_far as cumulative_acquisition_millionths
-    from reported
+    from all_rows
     window
         cohort_so_far as (
             partition by campaign_id, cohort_month, currency, model
-            order by months_since
+            order by month, adjusts_month nulls last
             rows between unbounded preceding and current row
         )
 
 ),
 
--- Paid back in the first month at whose end all that came in covers what was spent.
+-- Paid back in the first month at whose end all that came in covers what was spent, as far as it
+-- was known when the month was closed.
 paid_back as (
 
     select
         *,
         min(
             case
-                when spend_cents > 0 and cumulative_revenue_cents >= spend_cents then months_since
+                when
+                    adjusts_month is null
+                    and spend_cents > 0
+                    and cumulative_revenue_cents >= spend_cents
+                    then months_since
             end
         ) over (partition by campaign_id, cohort_month, currency, model) as payback_months
     from cumulated
@@ -248,6 +295,7 @@ final as (
         paid_back.cohort_month,
         cast(paid_back.months_since as integer) as months_since,
         paid_back.month,
+        paid_back.adjusts_month,
         paid_back.model,
         paid_back.currency,
         paid_back.spend_cents,
@@ -270,7 +318,10 @@ final as (
         paid_back.cumulative_revenue_reporting_cents
     from paid_back
     left join campaigns on paid_back.campaign_id = campaigns.campaign_id
+    where not paid_back.is_frozen
 
 )
 
-select * from final
+select {{ columns }} from final
+union all
+select {{ columns }} from frozen

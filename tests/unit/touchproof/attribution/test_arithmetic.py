@@ -31,7 +31,7 @@ _SETTINGS = PathSettings(
 
 def _path(*channels: str) -> list[PathTouch]:
     return [
-        PathTouch(channel, channel, _START + timedelta(days=7 * place), WEIGHT_UNITS)
+        PathTouch(channel, channel, _START + timedelta(days=7 * place), WEIGHT_UNITS, str(place))
         for place, channel in enumerate(channels)
     ]
 
@@ -78,8 +78,44 @@ def test_w_shaped_gives_a_touch_the_weights_of_all_its_steps(
     assert raw_weights("w_shaped", path, replace(_SETTINGS, lead_created_at=made)) == expected
 
 
+def _with_television(*channels: str, of: int) -> list[PathTouch]:
+    """Return a path of which the visit `of` has two touches of television before it."""
+    path = _path(*channels)
+    visit = path[of]
+    inferred = replace(visit, channel="TV", label="TV", is_inferred=True)
+    return [*path[:of], inferred, inferred, visit, *path[of + 1 :]]
+
+
+@pytest.mark.parametrize(
+    ("model", "channels", "of", "expected"),
+    [
+        ("first_touch", ("Direct", "Email"), 0, [1, 1, 1, 0]),
+        ("last_touch", ("Email", "Direct"), 1, [0, 1, 1, 1]),
+        ("last_non_direct", ("Email", "Direct", "Direct"), 1, [0, 1, 1, 0, 0]),
+        ("last_non_direct", ("Email", "Push", "Direct"), 1, [0, 1, 1, 1, 0]),
+        ("linear", ("Email", "Direct"), 1, [1, 1, 1, 1]),
+        ("position_based", ("Email",), 0, [1, 1, 1]),
+        ("position_based", ("Email", "Push"), 0, [40, 40, 40, 40]),
+        ("position_based", ("Email", "Push", "Push"), 1, [40, 20, 20, 20, 40]),
+        ("w_shaped", ("Email", "Push", "Push"), 1, [30, 10, 10, 10, 30]),
+        ("w_shaped", ("Email", "Push"), 1, [30, 30, 30, 30]),
+    ],
+)
+def test_a_visit_and_what_television_brought_of_it_are_one_step(
+    model: str, channels: tuple[str, ...], of: int, expected: list[int]
+) -> None:
+    assert raw_weights(model, _with_television(*channels, of=of), _SETTINGS) == expected
+
+
+def test_what_television_brought_is_never_direct() -> None:
+    path = _with_television("Email", "Direct", of=1)
+    named_direct = replace(_SETTINGS, direct_channel="TV")
+    assert raw_weights("last_non_direct", path, named_direct) == [0, 1, 1, 1]
+
+
 def test_a_decayed_touch_keeps_at_least_one() -> None:
-    path = [PathTouch("TV", "TV", _START - timedelta(days=3650), WEIGHT_UNITS), *_path("TV")]
+    long_ago = _START - timedelta(days=3650)
+    path = [PathTouch("TV", "TV", long_ago, WEIGHT_UNITS, "then"), *_path("TV")]
     assert raw_weights("time_decay", path, _SETTINGS)[0] == 1
 
 
