@@ -31,7 +31,8 @@ SPOTS = """
         spots.lift_visits_lower::double as lower,
         spots.lift_visits_upper::double as upper,
         spots.observed_visits,
-        spots.is_significant
+        spots.is_significant,
+        spots.credited_visits::double as credited
     from marts.mart_tv_spots as spots
     inner join read_parquet(?) as truths using (spot_id)
     where spots.is_measured
@@ -60,6 +61,7 @@ class Spot:
     upper: float
     observed: int
     is_significant: bool
+    credited: float
 
     @property
     def is_held(self) -> bool:
@@ -106,7 +108,9 @@ def report(spots: list[Spot], weight: float, touches: int) -> None:
             print(line(value, [spot for spot in spots if getattr(spot, name) == value]))
     significant = [spot for spot in spots if spot.is_significant]
     print(
-        f"\nsignificant spots: lift {sum(spot.lift for spot in significant):,.1f}, brought"
+        f"\n{len(significant):,} significant spots: lift"
+        f" {sum(spot.lift for spot in significant):,.1f}, credited"
+        f" {sum(spot.credited for spot in significant):,.1f}, brought"
         f" {sum(spot.brought for spot in significant):,}; {touches:,} inferred touches carry"
         f" {weight:,.1f} visits of persons"
     )

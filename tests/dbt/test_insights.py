@@ -55,15 +55,22 @@ FAULTS = {
     ),
     "a move against one model": (
         "moves_are_unanimous_in_mart_budget_moves",
-        _MOVE.format("models_agreeing = 8"),
+        _MOVE.format("models_agreeing = 7"),
     ),
     "a move against one interval": (
         "moves_are_unanimous_in_mart_budget_moves",
-        _MOVE.format("intervals_agreeing = 8"),
+        _MOVE.format("intervals_agreeing = 7"),
     ),
     "a move on a few people's revenue": (
         "moves_are_unanimous_in_mart_budget_moves",
-        _MOVE.format("channel_models_agreeing = 8"),
+        _MOVE.format("channel_models_agreeing = 7"),
+    ),
+    "a move of which no model speaks": (
+        "moves_are_unanimous_in_mart_budget_moves",
+        _MOVE.format(
+            "models_speaking = 0, models_agreeing = 0, intervals_agreeing = 0,"
+            " channel_models_agreeing = 0"
+        ),
     ),
     "a move against a control group": (
         "moves_are_unanimous_in_mart_budget_moves",
@@ -115,8 +122,9 @@ def _plant(connection: duckdb.DuckDBPyConnection) -> None:
     )
     connection.execute(
         "insert into marts.mart_budget_moves (from_campaign_id, to_campaign_id, currency, decision,"
-        " models, models_agreeing, intervals_agreeing, channel_models_agreeing, control_group,"
-        " lowest_gain_reporting_cents) values ('a', 'b', 'USD', 'move', 9, 9, 9, 9, 'none', 0)"
+        " models, models_speaking, models_agreeing, intervals_agreeing, channel_models_agreeing,"
+        " control_group,"
+        " lowest_gain_reporting_cents) values ('a', 'b', 'USD', 'move', 9, 8, 8, 8, 8, 'none', 0)"
     )
 
 

@@ -1,5 +1,5 @@
 {#-
-Fails with each move that isn't unanimous or may lose money, and with each undecided shift that
+Fails with each move on which models that speak don't agree, or that may lose money, and with each undecided shift that
 doesn't say why, or which test would decide it.
 -#}
 {% test moves_are_unanimous(model) %}
@@ -12,9 +12,11 @@ where
     (
         decision = 'move'
         and (
-            models_agreeing <> models
-            or intervals_agreeing <> models
-            or channel_models_agreeing <> models
+            models_agreeing <> models_speaking
+            or intervals_agreeing <> models_speaking
+            or channel_models_agreeing <> models_speaking
+            or models_speaking = 0
+            or models_speaking > models
             or control_group = 'disagrees'
             or coalesce(lowest_gain_reporting_cents, -1) < 0
             or undecided_reason is not null

@@ -75,6 +75,22 @@ class GroupLift:
         significant: Mask = self.lift - below > _ALMOST_NOTHING
         return significant
 
+    def expected_beside(self, usual: Floats, deviation: Floats) -> Floats:
+        """Return what a spot is expected to have brought, given its lift and what spots usually do.
+
+        Who chooses spots by their lifts chooses chance with them: those that look best are too
+        high on average (the winner's curse). A posterior mean isn't, since Bayes' rule doesn't ask
+        why one looks (Efron, Tweedie's Formula and Selection Bias, 2011). Normal prior and error:
+        the lift is drawn towards the usual one, the more the less sure it is.
+
+        Args:
+            usual: Usual lift of each spot's station.
+            deviation: Standard deviation of single spots' lifts around it.
+        """
+        error = self.chance_variance + self.baseline_deviation**2 + self.sharing_variance
+        trust = deviation**2 / (deviation**2 + error)
+        return np.asarray(usual + trust * (self.lift - usual), dtype=np.float64)
+
     def _distances(self, probability: float) -> tuple[Floats, Floats]:
         variance = self.chance_variance + self.baseline_deviation**2
         mean = np.maximum(np.minimum(self.expected, variance), _ALMOST_NOTHING)

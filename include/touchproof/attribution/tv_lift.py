@@ -211,6 +211,8 @@ def _estimate_stretch(
     for group in measured:
         lifts = allocate(group, part, baseline, response)
         significant = lifts.is_significant(settings.min_significance)
+        spots = group.spots
+        expected = lifts.expected_beside(response.usual[spots], response.deviation[spots])
         rows.add_group(
             [country.ids[spot] for spot in group.spots],
             group,
@@ -219,7 +221,7 @@ def _estimate_stretch(
             lifts,
             settings.interval_level,
             significant,
-            visit_weights(group, lifts.lift, significant, part, baseline, response),
+            visit_weights(group, expected, significant, part, baseline, response),
         )
 
 

@@ -32,6 +32,7 @@ _LIFT_COLUMNS: dict[str, pa.DataType] = {
     "is_significant": pa.bool_(),
     "own_margin_squared": pa.float64(),
     "baseline_margin": pa.float64(),
+    "credited_visits": pa.float64(),
 }
 _MINUTE_COLUMNS: dict[str, pa.DataType] = {
     "spot_id": pa.string(),
@@ -53,6 +54,7 @@ class TvLift:
             unmeasured; lifts may be negative. The interval of a sum of lifts is that sum plus and
             minus sqrt(sum of own_margin_squared + (sum of baseline_margin)^2): spots err for
             themselves, but perhaps all in the same direction where they share a baseline.
+            credited_visits is the sum of the spot's weights over the visits of its window.
         minutes: One row a measured spot and minute of its window (MINUTE_SCHEMA), sorted: what was
             seen, what would have been, what the spot is expected to have brought, and the weight
             that it has in each visit of that minute; 0 for a spot without significant lift.
@@ -134,6 +136,7 @@ class LiftRows:
                     bool(is_significant[place]),
                     _rounded(own[place] ** 2),
                     _rounded(common[place]),
+                    _rounded(float(seen @ weights[:, place])),
                 )
             )
             self._minutes += [

@@ -5,7 +5,8 @@ are (the model int_tv_touches_inferred).
 
 A visit of a minute with baseline b and expected responses l_s came by spot s with probability
 l_s / (b + sum of l). The responses have the common shape, and their sizes are such that the
-probabilities of a spot's visits sum to its lift.
+probabilities of a spot's visits sum to what it is expected to have brought: its lift, drawn towards
+what its station's spots usually bring, since only spots with a high lift have weights at all.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LARGEST_WEIGHT = 1.0 - 1e-6
 
 def visit_weights(
     group: SpotGroup,
-    lift: Floats,
+    expected: Floats,
     is_counted: Mask,
     series: MinuteSeries,
     baseline: Baseline,
@@ -34,7 +35,7 @@ def visit_weights(
 
     Args:
         group: The spots.
-        lift: Their lifts, shape (spots,).
+        expected: Visits that each is expected to have brought, shape (spots,).
         is_counted: Which of them have a lift to speak of; the others get no weight.
         series: Visits.
         baseline: What they would have been.
@@ -42,11 +43,11 @@ def visit_weights(
 
     Returns:
         Shape (minutes, spots); rows sum to less than 1. A spot's weights over all visits of its
-        window sum to its lift, unless no weights below 1 can.
+        window sum to what is expected of it, unless no weights below 1 can.
     """
     counts = series.counts[group.minutes - series.start]
     rate = baseline.rate[group.minutes - baseline.start]
-    target = np.where(is_counted, np.maximum(lift, 0.0), 0.0)
+    target = np.where(is_counted, np.maximum(expected, 0.0), 0.0)
     spread = response.spread(group.lags)
     size = target.copy()
     weights = np.zeros_like(spread)

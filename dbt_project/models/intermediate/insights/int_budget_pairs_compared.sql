@@ -1,5 +1,6 @@
 -- Every two running campaigns billed in one currency, in the direction that the models' mean
--- return names, and how many models, and their intervals, agree.
+-- return names, and how many models, and their intervals, agree. A model that credits nearly
+-- nothing to both is silent: it neither supports a shift nor stands against it.
 with
 
 settings as (
@@ -42,11 +43,6 @@ campaign_returns as (
         cast(sum(coalesce(marginal_return, average_return, 0)) as decimal(28, 6))
             as return_sum,
         count(*) as model_count,
-        sum(case when status = 'fitted' then 1 else 0 end) as fitted_count,
-        max(coalesce(marginal_return_upper - marginal_return_lower, 1000000000))
-            as widest_interval,
-        min(marginal_return_lower) as lowest_return,
-        max(marginal_return_upper) as highest_return,
         max(current_spend_reporting_cents) as current_spend_reporting_cents,
         max(highest_spend_reporting_cents) as highest_spend_reporting_cents
     from returns
@@ -63,11 +59,7 @@ candidates as (
         running.weekly_spend_reporting_cents,
         campaigns.channel,
         campaign_returns.model_count,
-        campaign_returns.fitted_count,
         campaign_returns.return_sum,
-        campaign_returns.widest_interval,
-        campaign_returns.lowest_return,
-        campaign_returns.highest_return,
         campaign_returns.current_spend_reporting_cents,
         campaign_returns.highest_spend_reporting_cents
     from running
@@ -86,12 +78,8 @@ pairs as (
         takers.channel as to_channel,
         givers.currency,
         givers.model_count,
-        givers.widest_interval as from_widest_interval,
-        takers.widest_interval as to_widest_interval,
-        givers.lowest_return as from_lowest_return,
-        givers.highest_return as from_highest_return,
-        takers.lowest_return as to_lowest_return,
-        takers.highest_return as to_highest_return,
+        settings.silent_return,
+        settings.min_speaking_models,
         takers.current_spend_reporting_cents as to_current_spend_reporting_cents,
         takers.highest_spend_reporting_cents as to_highest_spend_reporting_cents,
         -- The mean of the models' returns.
@@ -100,9 +88,7 @@ pairs as (
         cast(givers.weekly_spend_cents * settings.shift_percent // 100 as bigint)
             as amount_cents,
         cast(givers.weekly_spend_reporting_cents * settings.shift_percent // 100 as bigint)
-            as amount_reporting_cents,
-        givers.fitted_count = givers.model_count as is_from_fitted,
-        takers.fitted_count = takers.model_count as is_to_fitted
+            as amount_reporting_cents
     from candidates as givers
     inner join candidates as takers
         on
@@ -114,51 +100,62 @@ pairs as (
 
 ),
 
-votes as (
+-- What the models that aren't silent say of both campaigns, and whether the taking channel's share
+-- of revenue isn't the doing of a few people: drawn again, it stays above nothing.
+opinions as (
 
     select
         pairs.from_campaign_id,
         pairs.to_campaign_id,
         pairs.currency,
-        sum(
-            case
-                when to_returns.status = 'fitted' and from_returns.status = 'fitted' then 1 else 0
-            end
-        ) as models_fitted,
-        sum(
-            case when to_returns.marginal_return > from_returns.marginal_return then 1 else 0 end
-        ) as models_agreeing,
-        sum(
-            case
-                when
-                    to_returns.marginal_return_lower > from_returns.marginal_return_upper
-                    then 1
-                else 0
-            end
-        ) as intervals_agreeing,
-        min(to_returns.marginal_return_lower - from_returns.marginal_return_upper)
-            as lowest_difference,
-        max(to_returns.marginal_return_upper - from_returns.marginal_return_lower)
-            as highest_difference
+        from_returns.marginal_return as from_marginal_return,
+        from_returns.marginal_return_lower as from_return_lower,
+        from_returns.marginal_return_upper as from_return_upper,
+        to_returns.marginal_return as to_marginal_return,
+        to_returns.marginal_return_lower as to_return_lower,
+        to_returns.marginal_return_upper as to_return_upper,
+        from_returns.status = 'fitted' as is_from_fitted,
+        to_returns.status = 'fitted' as is_to_fitted,
+        channel_intervals.revenue_share_lower > 0 as is_channel_share_certain
     from pairs
     inner join returns as from_returns on pairs.from_campaign_id = from_returns.campaign_id
     inner join returns as to_returns
         on
             pairs.to_campaign_id = to_returns.campaign_id
             and from_returns.model = to_returns.model
-    group by pairs.from_campaign_id, pairs.to_campaign_id, pairs.currency
+    left join {{ ref('int_channel_intervals_estimated') }} as channel_intervals
+        on
+            pairs.to_channel = channel_intervals.channel
+            and to_returns.model = channel_intervals.attribution_model
+    where
+        coalesce(from_returns.average_return, 0) >= pairs.silent_return
+        or coalesce(to_returns.average_return, 0) >= pairs.silent_return
 
 ),
 
--- Models in which the channel's share of revenue isn't the doing of a few people: drawn again, it
--- stays above nothing.
-channel_votes as (
+votes as (
 
     select
-        channel,
-        sum(case when revenue_share_lower > 0 then 1 else 0 end) as channel_models_agreeing
-    from {{ ref('int_channel_intervals_estimated') }}
-    group by channel
+        from_campaign_id,
+        to_campaign_id,
+        currency,
+        count(*) as models_speaking,
+        min(case when is_from_fitted then 1 else 0 end) = 1 as is_from_fitted,
+        min(case when is_to_fitted then 1 else 0 end) = 1 as is_to_fitted,
+        sum(case when is_from_fitted and is_to_fitted then 1 else 0 end) as models_fitted,
+        sum(case when to_marginal_return > from_marginal_return then 1 else 0 end)
+            as models_agreeing,
+        sum(case when to_return_lower > from_return_upper then 1 else 0 end)
+            as intervals_agreeing,
+        sum(case when is_channel_share_certain then 1 else 0 end) as channel_models_agreeing,
+        max(from_return_upper - from_return_lower) as from_widest_interval,
+        max(to_return_upper - to_return_lower) as to_widest_interval,
+        min(to_return_lower) as to_lowest_return,
+        max(from_return_upper) as from_highest_return,
+        min(to_return_lower - from_return_upper) as lowest_difference,
+        max(to_return_upper - from_return_lower) as highest_difference
+    from opinions
+    group by from_campaign_id, to_campaign_id, currency
 
 ),
 
@@ -181,29 +178,33 @@ final as (
 
     select
         pairs.*,
-        cast(votes.models_fitted as integer) as models_fitted,
-        cast(votes.models_agreeing as integer) as models_agreeing,
-        cast(votes.intervals_agreeing as integer) as intervals_agreeing,
-        cast(coalesce(channel_votes.channel_models_agreeing, 0) as integer)
-            as channel_models_agreeing,
+        votes.from_widest_interval,
+        votes.to_widest_interval,
         votes.lowest_difference,
         votes.highest_difference,
+        cast(coalesce(votes.models_speaking, 0) as integer) as models_speaking,
+        cast(coalesce(votes.models_fitted, 0) as integer) as models_fitted,
+        cast(coalesce(votes.models_agreeing, 0) as integer) as models_agreeing,
+        cast(coalesce(votes.intervals_agreeing, 0) as integer) as intervals_agreeing,
+        cast(coalesce(votes.channel_models_agreeing, 0) as integer) as channel_models_agreeing,
+        -- Where every model is silent, no return is known.
+        coalesce(votes.is_from_fitted, false) as is_from_fitted,
+        coalesce(votes.is_to_fitted, false) as is_to_fitted,
         -- A test replaces what the models say of its campaign; of the other they still count.
         case
             when from_tests.campaign_id is null and to_tests.campaign_id is null then 'none'
             when
-                coalesce(to_tests.incremental_return_lower, pairs.to_lowest_return)
-                > coalesce(from_tests.incremental_return_upper, pairs.from_highest_return)
+                coalesce(to_tests.incremental_return_lower, votes.to_lowest_return)
+                > coalesce(from_tests.incremental_return_upper, votes.from_highest_return)
                 then 'agrees'
             else 'disagrees'
         end as control_group
     from pairs
-    inner join votes
+    left join votes
         on
             pairs.from_campaign_id = votes.from_campaign_id
             and pairs.to_campaign_id = votes.to_campaign_id
             and pairs.currency = votes.currency
-    left join channel_votes on pairs.to_channel = channel_votes.channel
     left join experiments as from_tests on pairs.from_campaign_id = from_tests.campaign_id
     left join experiments as to_tests on pairs.to_campaign_id = to_tests.campaign_id
 

@@ -37,6 +37,8 @@ final as (
         world_settings.min_spend_variation,
         world_settings.min_revenue_weeks,
         world_settings.min_curve_evidence,
+        world_settings.silent_return,
+        world_settings.min_speaking_models,
         world_settings.interval_level,
         world_settings.replicates,
         world_settings.seed,

@@ -36,6 +36,7 @@ final as (
         cast(lifts.lift_visits as decimal(18, 6)) as lift_visits,
         cast(lifts.lift_visits_lower as decimal(18, 6)) as lift_visits_lower,
         cast(lifts.lift_visits_upper as decimal(18, 6)) as lift_visits_upper,
+        cast(coalesce(lifts.credited_visits, 0) as decimal(18, 6)) as credited_visits,
         cast(lifts.own_margin_squared as decimal(18, 6)) as own_margin_squared,
         cast(lifts.baseline_margin as decimal(18, 6)) as baseline_margin,
         lifts.lift_visits is not null as is_measured,

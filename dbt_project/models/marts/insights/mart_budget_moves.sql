@@ -11,14 +11,16 @@ judged as (
     select
         *,
         case
+            -- Too many models credit nearly nothing to both campaigns, and so have no opinion.
+            when models_speaking < min_speaking_models then 'too_few_models_speak'
             -- Of a campaign whose weeks show no return nobody knows what a shift would do.
             when not is_from_fitted or not is_to_fitted then 'marginal_return_unknown'
             -- One model that says otherwise is enough.
-            when models_agreeing < model_count then 'models_disagree'
+            when models_agreeing < models_speaking then 'models_disagree'
             -- Chance may explain the difference in at least one model.
-            when intervals_agreeing < model_count then 'intervals_overlap'
+            when intervals_agreeing < models_speaking then 'intervals_overlap'
             -- A few people may have made the taking channel's revenue.
-            when channel_models_agreeing < model_count then 'channel_share_uncertain'
+            when channel_models_agreeing < models_speaking then 'channel_share_uncertain'
             -- Where a test was made, it has the last word.
             when control_group = 'disagrees' then 'control_group_disagrees'
             -- Nobody has seen the return at the spend to which the shift would lead.
@@ -84,6 +86,7 @@ final as (
         judged.from_return,
         judged.to_return,
         cast(judged.model_count as integer) as models,
+        judged.models_speaking,
         judged.models_fitted,
         judged.models_agreeing,
         judged.intervals_agreeing,

@@ -32,6 +32,7 @@ final as (
         lift_visits_lower,
         lift_visits_upper,
         is_significant,
+        credited_visits,
         -- By chance a spot may seem to bring nothing or less: such a visit has no price.
         case when lift_visits > 0 then {{ ratio('cost_cents / 100', 'lift_visits') }} end
             as cost_per_incremental_visit,

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tv_planted import DAY, PlantedTv, background, minute, moment, plant_tv, visits_table
 
+from touchproof.attribution.tv_allocation import GroupLift
 from touchproof.attribution.tv_lift import (
     NO_VISITS,
     NOT_OBSERVED,
@@ -102,7 +103,7 @@ def test_overlapping_spots_share_exactly_what_they_overlap(
             )
 
 
-def test_weights_of_visits_sum_to_the_lift_and_stay_below_one(
+def test_weights_of_visits_sum_to_what_is_credited_and_stay_below_one(
     planted: tuple[PlantedTv, TvLift],
 ) -> None:
     _, lift = planted
@@ -119,7 +120,31 @@ def test_weights_of_visits_sum_to_the_lift_and_stay_below_one(
     significant = [spot for spot, row in rows.items() if row["is_significant"]]
     assert len(significant) > 40
     for spot in significant:
-        assert by_spot[spot] == pytest.approx(rows[spot]["lift_visits"], rel=0.02, abs=0.02)
+        assert by_spot[spot] == pytest.approx(rows[spot]["credited_visits"], abs=1e-4)
+    assert all(row["credited_visits"] == 0 for spot, row in rows.items() if spot not in significant)
+
+
+def test_spots_chosen_for_their_lifts_are_not_credited_more_than_they_brought() -> None:
+    """Many worlds, because one choice proves little: the winner's curse is a mean."""
+    lift = credited = brought = 0.0
+    for seed in range(200, 208):
+        world = plant_tv(seed, spots=120, days=28, per_day=900.0)
+        for spot, row in _rows(estimate_lift(world.visits, world.spots, SETTINGS)).items():
+            if row["is_significant"]:
+                lift += row["lift_visits"]
+                credited += row["credited_visits"]
+                brought += world.brought[spot]
+    assert lift / brought > 1.04
+    assert 0.97 < credited / brought < 1.02
+    assert abs(credited - brought) < abs(lift - brought) / 3
+
+
+def test_an_unsure_lift_is_drawn_towards_the_usual_one() -> None:
+    nothing = np.zeros(3)
+    variance = np.array([0.0, 4.0, 1e9])
+    lifts = GroupLift(np.array([9.0, 9.0, 9.0]), nothing, variance, nothing, nothing)
+    expected = lifts.expected_beside(np.full(3, 5.0), np.full(3, 2.0))
+    assert expected == pytest.approx([9.0, 7.0, 5.0], abs=1e-6)
 
 
 def test_spots_without_significant_lift_give_no_visit_a_weight(
@@ -174,7 +199,8 @@ def test_another_spots_visits_change_no_lift_outside_its_window() -> None:
     counts[aired[0] - START : aired[0] - START + 30] += 300
     loud = _rows(estimate_lift(visits_table(counts, START), _spots(*aired), SETTINGS))
     for spot in ("s1", "s2"):
-        assert loud[spot] == calm[spot]
+        # What is credited leans on what spots usually bring, and so on other spots.
+        assert loud[spot] | {"credited_visits": 0} == calm[spot] | {"credited_visits": 0}
     assert loud["s0"]["lift_visits"] == pytest.approx(calm["s0"]["lift_visits"] + 3300)
 
 
