@@ -22,6 +22,7 @@ from touchproof.durable import sha256_of
 from touchproof.evidence.export import PackReport, export_packs
 from touchproof.handoff import CONTENT, VERSIONS, version_name
 from touchproof.landing import Landing, PartTable, Window
+from touchproof.ledger.claims import move
 from touchproof.ledger.store import Ledger
 from touchproof.quality.verdict import verdict_of, write_verdict
 from touchproof.settings import Settings
@@ -235,6 +236,28 @@ _TERMS = pa.schema(
 @pytest.fixture
 def world(settings: Settings) -> EvidenceWorld:
     """Return a world with one landed batch and nothing published."""
+    return new_world(settings)
+
+
+@pytest.fixture
+def chain(world: EvidenceWorld) -> EvidenceWorld:
+    """Return a world with three issued packs of one bank and one of another."""
+    issue_chain(world)
+    return world
+
+
+@pytest.fixture(scope="module")
+def long_chain(tmp_path_factory: pytest.TempPathFactory) -> EvidenceWorld:
+    """Return such a world with a fourth pack that adjusts earlier ones; nobody may change it."""
+    folder = tmp_path_factory.mktemp("world")
+    world = new_world(Settings(data_dir=folder / "data", world="test"))
+    issue_chain(world)
+    adjust(world)
+    return world
+
+
+def new_world(settings: Settings) -> EvidenceWorld:
+    """Make a world with one landed batch."""
     batch, _ = Landing(settings.paths.landing).write(
         "email",
         "events",
@@ -247,13 +270,31 @@ def world(settings: Settings) -> EvidenceWorld:
     return EvidenceWorld(settings, batch.manifest.batch)
 
 
-@pytest.fixture
-def chain(world: EvidenceWorld) -> EvidenceWorld:
-    """Return a world with three issued packs of one bank and one of another."""
+def issue_chain(world: EvidenceWorld) -> None:
+    """Issue three packs of one bank and one of another."""
     for month in (3, 4, 5):
         for number in range(4):
             world.skip(month * 10 + number, date(2026, month, 5 + number))
     world.skip(1, date(2026, 5, 2), bank=MAPLE, touches=3)
     world.publish()
     world.export()
-    return world
+
+
+def adjust(world: EvidenceWorld) -> None:
+    """Withdraw a claim, correct a fee, lose a contact; June's pack tells it."""
+    move(
+        Ledger.of(world.settings),
+        [world.referrals[0]["claim_id"]],
+        "withdrawn",
+        clock=lambda: datetime(2026, 6, 29, 12, tzinfo=UTC),
+        actor="os:test",
+        reason="opened by a test account",
+    )
+    world.referrals[1]["fee_cents"] -= 500
+    lost = world.referrals[5]["claim_id"]
+    world.trail = [
+        row for row in world.trail if (row["claim_id"], row["contact_order"]) != (lost, 2)
+    ]
+    world.skip(66, date(2026, 6, 9))
+    world.publish(date(2026, 6, 30))
+    world.export(date(2026, 6, 30), clock=lambda: datetime(2026, 7, 1, 5, tzinfo=UTC))
