@@ -18,7 +18,7 @@ import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from touchproof.evidence.adjustments import CHANGES
 from touchproof.evidence.lines import (
@@ -218,20 +218,36 @@ def draw(folder: Path) -> None:
         capture_output=True,
     )
     for page, name in {1: "pack_xlsx_summary", 2: "pack_xlsx_claims"}.items():
-        _page(folder / "sheets" / "summary.pdf", page, IMAGES / f"{name}.png")
+        _page(folder / "sheets" / "summary.pdf", page, IMAGES / f"{name}.png", cropped=True)
 
 
-def _page(document: Path, page: int, picture: Path) -> None:
+def _page(document: Path, page: int, picture: Path, *, cropped: bool = False) -> None:
+    """Draw one page; a sheet's picture ends below its last row, without its footer."""
+    resolution = "100" if cropped else "80"
     stem = picture.with_suffix("")
     subprocess.run(
         [
-            *("pdftoppm", "-png", "-singlefile", "-r", "80", "-f", str(page), "-l", str(page)),
+            *(
+                "pdftoppm",
+                "-png",
+                "-singlefile",
+                "-r",
+                resolution,
+                "-f",
+                str(page),
+                "-l",
+                str(page),
+            ),
             document,
             stem,
         ],
         check=True,
     )
     image = Image.open(picture).convert("RGB")
+    if cropped:
+        above_footer = image.crop((0, 0, image.width, int(image.height * 0.93)))
+        box = ImageOps.invert(above_footer.convert("L")).getbbox() or (0, 0, *image.size)
+        image = image.crop((box[0] - 10, box[1] - 10, box[2] + 10, box[3] + 10))
     image.quantize(64, dither=Image.Dither.NONE).save(picture, optimize=True)
     print(f"{picture.name}: {picture.stat().st_size:,} bytes")
 

@@ -360,7 +360,7 @@ def _value(name: str, value: str) -> str:
 
 
 def _worded(name: str) -> str:
-    return name.removeprefix("is_").replace("_", " ")
+    return name.removeprefix("is_").replace("min_", "least_").replace("_", " ")
 
 
 def _plural(count: int, word: str) -> str:

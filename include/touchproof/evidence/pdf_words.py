@@ -14,10 +14,10 @@ READING = (
 )
 VERIFYING = (
     "The pack's figures are in claims.csv, touches.csv and adjustments.csv; summary.xlsx and this "
-    "document show the same. manifest.json lists every file with its SHA-256, manifest.sig is the "
-    "Ed25519 signature over it. <i>touchproof evidence verify</i> checks all of it with the public "
-    "keys alone, and names the previous pack's hash, so that no pack can be changed, added or "
-    "left out unnoticed."
+    "document show the same. manifest.json lists every file with its SHA-256 and names the hash of "
+    "the pack before, so that no pack can be changed, added or left out unnoticed; manifest.sig is "
+    "the Ed25519 signature over it. <i>touchproof evidence verify</i> checks all of it with the "
+    "public keys alone."
 )
 CONTACT = (
     "A <b>qualifying contact</b> is something that the person did in answer to us: a click, a scan "

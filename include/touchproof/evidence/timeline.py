@@ -110,10 +110,10 @@ class ClaimTimeline(Flowable):
             return left + max(0.0, min(1.0, share)) * (right - left)
 
         self._marks(canvas, y, start, place)
-        self._dots(canvas, y, place)
         canvas.setStrokeColor(WARN)
         canvas.setLineWidth(1.4)
         canvas.line(right, y - 6, right, y + 13)
+        self._dots(canvas, y, place)
         canvas.setFillColor(WARN)
         canvas.setFont(BOLD, 7.5)
         opened = (
