@@ -256,6 +256,12 @@ def long_chain(tmp_path_factory: pytest.TempPathFactory) -> EvidenceWorld:
     return world
 
 
+@pytest.fixture(scope="session")
+def make_world() -> Callable[[Path], EvidenceWorld]:
+    """Return how a test makes a world of its own in a folder."""
+    return lambda folder: new_world(Settings(data_dir=folder / "data", world="test"))
+
+
 def new_world(settings: Settings) -> EvidenceWorld:
     """Make a world with one landed batch."""
     batch, _ = Landing(settings.paths.landing).write(
