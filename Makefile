@@ -13,7 +13,7 @@ RUN_FLAGS := $(if $(NIGHT),--night $(NIGHT)) $(if $(filter 1 yes true,$(QUIET)),
 	$(if $(DATA),--data $(DATA)) $(if $(CUSTOMERS),--customers $(CUSTOMERS)) \
 	$(if $(DAYS),--days $(DAYS)) $(if $(SEED),--seed $(SEED))
 
-.PHONY: help setup run ui test test-long lint types lock bench pictures clean chromium
+.PHONY: help setup run ui test test-long lint types lock bench pictures pack-pictures clean chromium
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: $(BENCH_STAMP)  ## print the figures of docs/benchmarks.md (needs a C++ c
 
 pictures: $(BENCH_STAMP)  ## draw the pictures of docs/analysts.md from the world WORLD
 	$(BIN)/python docs/pictures.py data/$(WORLD)
+
+pack-pictures: setup  ## draw the pictures of docs/finance.md (needs poppler-utils and libreoffice-calc)
+	$(BIN)/python docs/pack_pictures.py
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.txt
 	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements-bench.txt

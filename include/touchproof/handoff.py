@@ -39,7 +39,14 @@ VERSIONS = ".versions"
 CONTENT = "_handoff.json"
 SYNC_SCHEMA = "sync"
 SEED_SYNC = "salesforce_fields"
-EVIDENCE = ("fct_skip_referrals", "mart_commission_evidence", "bank_terms")
+EVIDENCE = (
+    "fct_skip_referrals",
+    "mart_commission_evidence",
+    "bank_terms",
+    "skip_eligibility_rules",
+    "skip_match_methods",
+)
+CODE = "evidence/dbt_code.parquet"
 _KEPT_VERSIONS = 3
 
 
@@ -243,7 +250,20 @@ def _write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> tuple[H
         rows = _copy(connection, table, path)
         path.chmod(0o600)  # DuckDB replaces the file
         files.append(HandoffFile(table.name, rows, sha256_of(path)))
-    return tuple(files)
+    files.append(_write_code(folder))
+    return tuple(sorted(files, key=lambda file: file.name))
+
+
+def _write_code(folder: Path) -> HandoffFile:
+    """Write which code built the night, so that evidence can name it later."""
+    import pyarrow.parquet as pq
+
+    from touchproof.dbt_code import code_table
+
+    table = code_table()
+    path = _private_file(folder / CODE)
+    pq.write_table(table, path, compression="zstd")
+    return HandoffFile(CODE, table.num_rows, sha256_of(path))
 
 
 def _private_file(path: Path) -> Path:

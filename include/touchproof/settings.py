@@ -92,6 +92,14 @@ class WorldPaths:
         return self.root / "evidence"
 
     @property
+    def public_keys(self) -> Path:
+        return self.evidence / "public_keys"
+
+    @property
+    def sandbox_evidence_key(self) -> Path:
+        return self.sandbox / "evidence_key.pem"
+
+    @property
     def runs(self) -> Path:
         return self.root / "runs"
 
@@ -128,6 +136,11 @@ class Settings(BaseSettings):
     salesforce_domain: str = "login"
     salesforce_loopback_url: str | None = None
     salesforce_auth: Literal["password", "jwt", "client_credentials"] = "password"
+
+    evidence_key_id: str | None = None
+    evidence_private_key: SecretStr | None = None
+    evidence_key_valid_from: str | None = None
+    evidence_key_valid_to: str | None = None
 
     max_changed_share: float = Field(default=0.20, ge=0, le=1)
     confirm_first_plan: bool = False

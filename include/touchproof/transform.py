@@ -17,7 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from touchproof.dbt_settings import DBT_PROJECT, PROFILE, TARGET, dbt_environment, dbt_vars
+from touchproof.dbt_code import DBT_PROJECT
+from touchproof.dbt_settings import PROFILE, TARGET, dbt_environment, dbt_vars
 from touchproof.errors import TouchproofError
 from touchproof.settings import Settings
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
 
-from touchproof.dbt_settings import DBT_PROJECT, PROFILE, TARGET, dbt_environment, dbt_vars
+from touchproof.dbt_code import DBT_PROJECT
+from touchproof.dbt_settings import PROFILE, TARGET, dbt_environment, dbt_vars
 from touchproof.settings import Settings
 from touchproof_airflow import pools
 from touchproof_airflow.environment import is_one_process

@@ -7,6 +7,7 @@ or tasks.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,12 +45,18 @@ def default_args(**overrides: Any) -> dict[str, Any]:
     }
 
 
-def dag_options(doc: str | None, *tags: str, **default_overrides: Any) -> dict[str, Any]:
+def dag_options(
+    doc: str | None,
+    *tags: str,
+    params: Mapping[str, Param] | None = None,
+    **default_overrides: Any,
+) -> dict[str, Any]:
     """Return the keyword arguments that every DAG passes to `DAG(...)`.
 
     Args:
         doc: The DAG module's docstring; it becomes the DAG's page in the UI.
         tags: Further tags beside `touchproof`.
+        params: Further params beside `night`.
         default_overrides: Task defaults that this DAG changes.
     """
     return {
@@ -68,6 +75,7 @@ def dag_options(doc: str | None, *tags: str, **default_overrides: Any) -> dict[s
                 type=["null", "string"],
                 format="date",
                 description="The night to run (YYYY-MM-DD); empty: the night that is due.",
-            )
+            ),
+            **(params or {}),
         },
     }

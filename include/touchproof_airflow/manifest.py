@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from touchproof.dbt_settings import DBT_PROJECT
+from touchproof.dbt_code import DBT_PROJECT
 from touchproof.settings import Settings
 
 MANIFEST = DBT_PROJECT / "target" / "manifest.json"

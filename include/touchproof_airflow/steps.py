@@ -18,28 +18,36 @@ from touchproof.settings import Settings
 Action = Callable[[Settings, date, Clock], Any]
 
 
-def run_recorded(step: str, action: Action, *, night: date | None = None) -> dict[str, Any]:
+def run_recorded(
+    step: str, action: Action, *, night: date | None = None, signs: bool = False
+) -> dict[str, Any]:
     """Run one step of the current DAG run's night and record how it went.
 
     Args:
         step: The step's name in the ledger, e.g. `load` or `extract:ga4`.
         action: Called with settings, night and clock; returns a frozen dataclass report.
         night: The night if it isn't the run's own.
+        signs: Whether the step signs packs, so that it needs the signing key.
 
     Returns:
         A small XCom: night, status and the counts of the report (numbers only).
     """
     from touchproof.steps import as_json, run_step
     from touchproof.world_clock import world_clock
-    from touchproof_airflow.connections import settings_for_task
+    from touchproof_airflow.connections import settings_for_task, settings_with_evidence_key
 
-    settings = settings_for_task()
+    settings = settings_with_evidence_key() if signs else settings_for_task()
     clock = world_clock(settings)
     due = night or current_night(settings)
     report = run_step(settings, due, step, clock, lambda: action(settings, due, clock))
     counts = {key: value for key, value in as_json(report).items() if isinstance(value, int)}
     status = getattr(report, "status", None) or "ok"
     return {"night": due.isoformat(), "status": str(status), **counts}
+
+
+def current_param(name: str) -> Any:
+    """Return a param of the DAG run that executes now; an empty one is None."""
+    return dict(get_current_context().get("params") or {}).get(name) or None
 
 
 def current_night(settings: Settings) -> date:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from touchproof.dbt_settings import DBT_PROJECT
+from touchproof.dbt_code import DBT_PROJECT
 from touchproof.sources.registry import entities
 
 MODELS = sorted(

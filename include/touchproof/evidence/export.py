@@ -18,6 +18,7 @@ from touchproof.errors import BadInputError
 from touchproof.evidence.issuer import Issuer, PackReport
 from touchproof.evidence.pack_ledger import pack_rows
 from touchproof.evidence.periods import last_closed_period, parse_period
+from touchproof.evidence.signing import Signer
 from touchproof.evidence.trail import EvidenceHandoff
 from touchproof.handoff import committed_handoff
 from touchproof.ledger.claims import operating_system_user, register_candidates
@@ -34,12 +35,15 @@ def export_packs(
     bank: str | None = None,
     actor: str | None = None,
     *,
+    adjust_now: bool = False,
+    signer: Signer | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> list[PackReport]:
     """Register the committed night's eligible skips as claims and issue the packs that are due.
 
     Due is each closed business month as of the night, per bank with claims; a period that is given
-    stops there. Issued packs are checked, never rewritten.
+    stops there. Issued packs are checked, never rewritten; what has changed since is told by the
+    next pack.
 
     Args:
         settings: The world.
@@ -48,6 +52,9 @@ def export_packs(
         period: The newest month to issue, `YYYY-MM` (default: the last closed one).
         bank: Only this bank.
         actor: Who issues (default: the operating system's user).
+        adjust_now: Put what has changed since the last pack into a pack of its own at once;
+            otherwise it waits for the next closed month.
+        signer: Signs the packs (default: the world's own, see signing.py).
         on_step: Called with the name of each durable step, after it.
 
     Returns:
@@ -56,6 +63,8 @@ def export_packs(
     Raises:
         BadInputError: If nothing is published yet, the month is open or the bank unknown.
         CheckFailedError: If an issued pack was changed, or a claim's trail doesn't prove it.
+        GateFailedError: If a gate of the data didn't pass.
+        ConfigurationError: If the world `main` has no signing key.
     """
     step = on_step or _ignore
     handoff = committed_handoff(settings)
@@ -67,7 +76,7 @@ def export_packs(
         raise BadInputError(
             "The month isn't closed yet", where=period, todo=f"The last closed one is {until}."
         )
-    issuer = Issuer(settings, evidence, clock, actor or operating_system_user(), step)
+    issuer = Issuer(settings, evidence, clock, actor or operating_system_user(), step, signer)
     with _export_lock(settings.paths.evidence):
         register_candidates(issuer.ledger, evidence.referrals, clock, issuer.actor)
         known = {str(name) for name in evidence.referrals["bank_id"].to_pylist()}
@@ -78,7 +87,7 @@ def export_packs(
             )
         reports: list[PackReport] = []
         for bank_id in sorted(banks if bank is None else {bank}):
-            reports += issuer.issue_bank(bank_id, period or until)
+            reports += issuer.issue_bank(bank_id, period or until, adjust_now=adjust_now)
         return reports
 
 

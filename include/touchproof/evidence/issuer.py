@@ -1,12 +1,13 @@
 """Issuing one bank's packs: whole or not at all, once, and never changed.
 
 Belongs here: the order of the durable steps, finishing what a killed run left, refusing to rewrite.
-Doesn't belong here: a pack's bytes (pack.py), the ledger's rows of packs (pack_ledger.py), which
-banks and months are asked for (export.py).
+Doesn't belong here: a pack's bytes (pack.py), what has changed since (adjustments.py), the ledger's
+rows of packs (pack_ledger.py), which banks and months are asked for (export.py).
 
 Steps of one pack, each durable before the next:
 
-1. the files, whole, in `evidence/.staging/`;
+0. the signing key's public half in `evidence/public_keys/`;
+1. the files, whole and signed, in `evidence/.staging/`;
 2. one ledger transaction: the pack is planned (number, head hash, moment, claims) and its claims
    are bound to it;
 3. a rename to `evidence/<bank_id>/<pack_number>/`;
@@ -21,27 +22,36 @@ from __future__ import annotations
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import touchproof
 from touchproof.clock import Clock
 from touchproof.durable import fsync, fsync_tree, rename
 from touchproof.errors import BadInputError, CheckFailedError
+from touchproof.evidence import basis
 from touchproof.evidence import pack_format as form
-from touchproof.evidence.pack import PackHeader, build_pack
+from touchproof.evidence.adjustments import find_adjustments
+from touchproof.evidence.gates import require_gates_passed
+from touchproof.evidence.keys import PublicKey, publish_key, read_keys
+from touchproof.evidence.lines import AdjustmentLine, PackHeader
+from touchproof.evidence.pack import build_pack
 from touchproof.evidence.pack_ledger import (
     PackRow,
     finish_pack,
+    ledger_states,
     open_claims,
     pack_rows,
     planned_claims,
     record_plan,
 )
 from touchproof.evidence.periods import PlannedPack, plan_packs
-from touchproof.evidence.trail import EvidenceHandoff, batch_hashes
+from touchproof.evidence.signing import Signer, signer_of
+from touchproof.evidence.told import told_claims
+from touchproof.evidence.trail import EvidenceHandoff
 from touchproof.evidence.verify_pack import PackCheck, check_pack
 from touchproof.handoff import VERSIONS, read_handoff
 from touchproof.ledger.claims import ELIGIBLE
@@ -63,6 +73,7 @@ class PackReport:
         path: Its folder, relative to the world's.
         claims: Claims in it.
         touches: Contacts in it.
+        adjustments: What it tells anew about earlier packs.
         fees: Cents by currency.
         manifest_sha256: The head hash that is handed over with the pack.
         issued_at: Fixed once.
@@ -75,6 +86,7 @@ class PackReport:
     path: str
     claims: int
     touches: int
+    adjustments: int
     fees: Mapping[str, int]
     manifest_sha256: str
     issued_at: datetime
@@ -91,6 +103,7 @@ class Issuer:
         clock: Clock,
         actor: str,
         step: Callable[[str], None],
+        signer: Signer | None = None,
     ) -> None:
         self.settings = settings
         self.root = settings.paths.evidence
@@ -99,18 +112,40 @@ class Issuer:
         self.clock = clock
         self.actor = actor
         self.step = step
+        self._given = signer
 
-    def issue_bank(self, bank_id: str, until: str) -> list[PackReport]:
-        """Finish, check and issue one bank's packs up to a period."""
-        if not re.fullmatch(r"[a-z0-9_]{1,60}", bank_id):
+    @cached_property
+    def signer(self) -> Signer:
+        """Return who signs, once something is to be signed; its public key is there from then."""
+        signer = self._given or signer_of(self.settings)
+        there = publish_key(self.settings.paths.public_keys, signer.public)
+        fsync(self.settings.paths.public_keys)
+        self.step("key")
+        return replace(signer, public=there)
+
+    @property
+    def keys(self) -> dict[str, PublicKey]:
+        """Return the public keys that are handed over beside the packs."""
+        folder = self.settings.paths.public_keys
+        return read_keys(folder) if folder.is_dir() else {}
+
+    def issue_bank(self, bank_id: str, until: str, *, adjust_now: bool = False) -> list[PackReport]:
+        """Finish, check and issue one bank's packs up to a period.
+
+        Args:
+            bank_id: The bank.
+            until: The newest period that may be issued.
+            adjust_now: Issue what has changed in a pack of its own, even if no month is due.
+        """
+        if not re.fullmatch(r"[a-z0-9_]{1,60}", bank_id) or bank_id == form.PUBLIC_KEYS:
             raise BadInputError("A bank's id can't name a folder", where="bank_id")
-        reports = []
+        reports, checks = [], []
         rows = pack_rows(self.ledger, bank_id)
         for row in rows:
-            if row.state == "issued":
-                reports.append(self._report(row, self._require_unchanged(row), "unchanged"))
-            else:
-                reports.append(self._report(row, self._finish(row), "finished"))
+            is_issued = row.state == "issued"
+            checks.append(self._require_unchanged(row) if is_issued else self._finish(row))
+            outcome = "unchanged" if is_issued else "finished"
+            reports.append(self._report(row, checks[-1], outcome))
         eligible = self._eligible_ids()
         opened = {
             claim_id: claim["opened_date"]
@@ -118,19 +153,42 @@ class Issuer:
             if claim_id in eligible
         }
         last = rows[-1] if rows else None
-        for due in plan_packs(opened, last.period if last else None, until):
-            last, check = self._issue(bank_id, due, last)
+        due = plan_packs(opened, last.period if last else None, until)
+        changed = self.adjustments(bank_id, checks)
+        if changed and not due and last and (last.period < until or adjust_now):
+            due = [PlannedPack(max(last.period, until), ())]
+        for pack in due:
+            last, check = self._issue(bank_id, pack, last, changed)
             reports.append(self._report(last, check, "issued"))
+            changed = []  # the first pack has told it
         self._require_no_strangers(bank_id)
         return reports
+
+    def adjustments(self, bank_id: str, checks: Sequence[PackCheck]) -> list[AdjustmentLine]:
+        """Return what has changed since the bank was told, by ledger and handoff."""
+        if not checks:
+            return []
+        told, faults = told_claims(check.told for check in checks)
+        if faults:
+            number, what = faults[0]
+            raise CheckFailedError(f"A pack's adjustments don't add up: {what}", where=f"{number}")
+        terms = basis.terms_of_bank(self.evidence, bank_id)
+        fees = {claim.claim_id: claim.fee_cents for claim in told.values()}
+        today = self.evidence.today(bank_id, fees, terms)
+        return find_adjustments(told, ledger_states(self.ledger, bank_id), today)
 
     def _eligible_ids(self) -> set[str]:
         rows = self.evidence.referrals.select(["claim_id", "eligibility"]).to_pylist()
         return {str(row["claim_id"]) for row in rows if row["eligibility"] == ELIGIBLE}
 
     def _issue(
-        self, bank_id: str, due: PlannedPack, last: PackRow | None
+        self,
+        bank_id: str,
+        due: PlannedPack,
+        last: PackRow | None,
+        changed: Sequence[AdjustmentLine],
     ) -> tuple[PackRow, PackCheck]:
+        require_gates_passed(self.ledger, self.evidence.handoff.night)
         number = last.pack_number + 1 if last else 1
         now = self.clock().astimezone(UTC).replace(microsecond=0)
         row = PackRow(
@@ -147,7 +205,11 @@ class Issuer:
             business_timezone=self.settings.business_timezone,
             actor=self.actor,
             issued_at=max(now, last.issued_at) if last else now,
+            kind="claims" if due.claim_ids else "adjustment",
+            key_id=self.signer.public.key_id,
+            adjustments=tuple(changed),
         )
+        self.signer.require_valid_at(row.issued_at)
         claims = open_claims(self.ledger, bank_id)
         files = self._build(row, {name: claims[name] for name in due.claim_ids}, self.evidence)
         row = replace(row, head_sha256=form.sha256(files[form.MANIFEST]))
@@ -160,7 +222,13 @@ class Issuer:
 
     def _finish(self, row: PackRow) -> PackCheck:
         """Finish a pack that a killed run has planned, with the same bytes."""
-        if not self._folder(row).exists() and _head(self._staged(row)) != row.head_sha256:
+        if not self._folder(row).exists() and self._staged_head(row) != row.head_sha256:
+            if self.signer.public.key_id != row.key_id:
+                raise CheckFailedError(
+                    f"A planned pack's files are gone, and only the key {row.key_id} can sign it",
+                    where=row.name,
+                    todo="Put that key into the connection for one run.",
+                )
             versions = self.settings.paths.handoff(row.night).parent / VERSIONS
             evidence = EvidenceHandoff(read_handoff(versions / row.handoff))
             files = self._build(row, planned_claims(self.ledger, row), evidence)
@@ -179,19 +247,34 @@ class Issuer:
         claims: Mapping[str, Mapping[str, object]],
         evidence: EvidenceHandoff,
     ) -> dict[str, bytes]:
-        claim_lines, touch_lines = evidence.lines(row.bank_id, claims)
+        terms = basis.terms_of_bank(evidence, row.bank_id)
+        claim_lines, touch_lines = evidence.lines(row.bank_id, claims, terms)
+        public = self.signer.public
         header = PackHeader(
+            kind=row.kind,
             bank_id=row.bank_id,
             pack_number=row.pack_number,
             period=row.period,
             business_timezone=row.business_timezone,
             night=row.night,
             issued_at=row.issued_at,
-            code_version=row.code_version,
+            is_sandbox=public.is_sandbox,
+            key_id=public.key_id,
+            key_sha256=public.sha256,
+            code=basis.code(evidence, row.code_version),
             previous_manifest_sha256=row.previous_sha256,
         )
-        hashes = batch_hashes(self.settings.paths.landing, touch_lines)
-        return build_pack(header, claim_lines, touch_lines, hashes)
+        files = build_pack(
+            header,
+            claim_lines,
+            touch_lines,
+            basis.batch_hashes(self.settings.paths.landing, touch_lines),
+            adjustments=row.adjustments,
+            terms=terms,
+            rules=basis.rules(evidence),
+            methods=basis.methods(evidence),
+        )
+        return {**files, form.SIGNATURE: self.signer.sign(files[form.MANIFEST])}
 
     def _stage(self, row: PackRow, files: Mapping[str, bytes]) -> None:
         folder = self._staged(row)
@@ -218,7 +301,8 @@ class Issuer:
 
     def _require_unchanged(self, row: PackRow) -> PackCheck:
         """Refuse to go on if a pack isn't, byte for byte, what the ledger committed to."""
-        check = check_pack(self._folder(row)) if self._folder(row).is_dir() else None
+        folder = self._folder(row)
+        check = check_pack(folder, self.keys) if folder.is_dir() else None
         if check is None or check.faults or check.manifest_sha256 != row.head_sha256:
             fault = "its folder is missing" if check is None else "; ".join(check.faults[:3])
             raise CheckFailedError(
@@ -239,7 +323,8 @@ class Issuer:
     def _require_no_strangers(self, bank_id: str) -> None:
         known = {form.folder_name(row.pack_number) for row in pack_rows(self.ledger, bank_id)}
         folder = self.root / bank_id
-        strangers = {path.name for path in folder.iterdir()} - known if folder.exists() else set()
+        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
+        strangers = names - known - form.BESIDE_PACKS
         if strangers:
             raise CheckFailedError(
                 "The bank's folder holds what the ledger doesn't know",
@@ -255,6 +340,7 @@ class Issuer:
             path=self._folder(row).relative_to(self.settings.paths.root).as_posix(),
             claims=len(check.claim_ids),
             touches=check.touches,
+            adjustments=check.adjustments,
             fees=check.cents,
             manifest_sha256=row.head_sha256,
             issued_at=row.issued_at,
@@ -267,10 +353,11 @@ class Issuer:
     def _staged(self, row: PackRow) -> Path:
         return self.root / _STAGING / f"{row.bank_id}-{form.folder_name(row.pack_number)}"
 
-
-def _head(folder: Path) -> str | None:
-    """Return the manifest's hash of a whole staged pack, else None."""
-    if not folder.is_dir():
-        return None
-    check = check_pack(folder)
-    return None if check.faults else check.manifest_sha256
+    def _staged_head(self, row: PackRow) -> str | None:
+        """Return the manifest's hash of a whole staged pack, else None."""
+        folder = self._staged(row)
+        if not folder.is_dir():
+            return None
+        # Its folder has another name than a pack's; only what is inside counts here.
+        check = check_pack(folder, self.keys)
+        return None if check.faults else check.manifest_sha256

@@ -11,24 +11,38 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-FORMAT = "touchproof evidence pack 1"
+FORMAT = "touchproof evidence pack 2"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
+SIGNATURE_BYTES = 64
 CLAIMS = "claims.csv"
 TOUCHES = "touches.csv"
+ADJUSTMENTS = "adjustments.csv"
+SUMMARY = "summary.xlsx"
+DOCUMENT = "evidence.pdf"
 SEAL = "seal_sha256"
+
+PUBLIC_KEYS = "public_keys"
+COUNTERSIGNATURES = "countersignatures"
+TIMESTAMPS = "timestamps"
+BESIDE_PACKS = frozenset({COUNTERSIGNATURES, TIMESTAMPS})
+"""What a bank's folder may hold besides its packs."""
 
 CLAIM_COLUMNS = (
     "claim_id",
     "bank_reference",
     "product_line",
     "fee_kind",
+    "contract_version",
+    "clause",
+    "referral_window_days",
     "opened_date",
     "opened_at",
+    "is_date_only",
     "first_touched_at",
     "match_method",
     "touches",
@@ -46,23 +60,52 @@ TOUCH_COLUMNS = (
     "batch",
     "landed_at",
 )
-COLUMNS = {CLAIMS: CLAIM_COLUMNS, TOUCHES: TOUCH_COLUMNS}
+ADJUSTMENT_COLUMNS = (
+    "adjustment_number",
+    "claim_id",
+    "bank_reference",
+    "issued_in_pack",
+    "change",
+    "field",
+    "before",
+    "after",
+    "fee_change_cents",
+    "currency",
+    "changed_at",
+    "reason",
+)
+COLUMNS = {
+    CLAIMS: CLAIM_COLUMNS,
+    TOUCHES: TOUCH_COLUMNS,
+    ADJUSTMENTS: ADJUSTMENT_COLUMNS,
+}
+FILES = (*COLUMNS, SUMMARY, DOCUMENT)
+"""Every file that a manifest lists; beside them lie the manifest and its signature."""
+
+KINDS = ("claims", "adjustment")
 
 MANIFEST_KEYS = frozenset(
     {
         "format",
+        "kind",
         "bank_id",
         "pack_number",
+        "pack_id",
         "period",
         "business_timezone",
         "night",
         "issued_at",
-        "code_version",
+        "is_sandbox",
+        "signing_key",
+        "code",
+        "terms",
         "previous_manifest_sha256",
         "files",
         "claims",
         "touches",
+        "adjustments",
         "totals",
+        "adjustment_totals",
         "landed_batches",
         SEAL,
     }
@@ -85,6 +128,8 @@ def safe_cell(value: object) -> str:
     """
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, datetime):
         return utc_text(value)
     if isinstance(value, date):
@@ -123,6 +168,20 @@ def manifest_bytes(content: dict[str, Any]) -> bytes:
     unsealed = {key: value for key, value in content.items() if key != SEAL}
     seal = hashlib.sha256(_canonical(unsealed)).hexdigest()
     return _canonical({**unsealed, SEAL: seal})
+
+
+def pack_id(bank_id: str, pack_number: int, csv_files: Mapping[str, bytes]) -> str:
+    """Return what a pack's pages name it by: a hash of its lines, known before the manifest."""
+    lines = [f"{bank_id}/{folder_name(pack_number)}"]
+    lines += [f"{name} {sha256(csv_files[name])}" for name in sorted(COLUMNS)]
+    return sha256("\n".join(lines).encode())[:16]
+
+
+def money(cents: int, currency: str = "") -> str:
+    """Write cents as units with thousands separators, e.g. `-1,234.50 USD`."""
+    units, rest = divmod(abs(cents), 100)
+    text = f"{'-' if cents < 0 else ''}{units:,}.{rest:02d}"
+    return f"{text} {currency}".strip()
 
 
 def _canonical(content: dict[str, Any]) -> bytes:

@@ -1,22 +1,26 @@
 """The ledger's side of packs: planned, then issued, with the claims that they carry.
 
-Belongs here: reading and writing `packs` and binding claims to them. Doesn't belong here: files.
+Belongs here: reading and writing `packs`, `pack_adjustments` and `head_proofs`, binding claims to
+packs. Doesn't belong here: files.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 
-from touchproof.evidence.pack_format import folder_name
+from touchproof.evidence.adjustments import LedgerState
+from touchproof.evidence.lines import AdjustmentLine
+from touchproof.evidence.pack_format import folder_name, sha256, utc_text
 from touchproof.ledger.claims import issue, plan_into_pack
 from touchproof.ledger.records import canonical_json
-from touchproof.ledger.schema import claims, packs
-from touchproof.ledger.store import Ledger
+from touchproof.ledger.schema import claim_events, claims, head_proofs, pack_adjustments, packs
+from touchproof.ledger.store import Ledger, insert_missing
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,9 @@ class PackRow:
         handoff: Version of the handoff.
         code_version: touchproof's version that made it.
         business_timezone: Whose months the periods are.
+        kind: `claims`, or `adjustment` if it carries no claim.
+        key_id: Who signs it.
+        adjustments: What it tells anew.
         actor: Who issued it.
         issued_at: Fixed once.
     """
@@ -52,6 +59,9 @@ class PackRow:
     business_timezone: str
     actor: str
     issued_at: datetime
+    kind: str
+    key_id: str
+    adjustments: tuple[AdjustmentLine, ...] = ()
 
     @property
     def name(self) -> str:
@@ -69,8 +79,68 @@ def pack_rows(ledger: Ledger, bank_id: str | None = None) -> list[PackRow]:
     for values in found:
         plan = json.loads(values.pop("plan_json"))
         values.pop("claims")
-        rows.append(PackRow(**values, **{**plan, "claim_ids": tuple(plan["claim_ids"])}))
+        told = tuple(_adjustment(line) for line in plan.pop("adjustments", ()))
+        plan["claim_ids"] = tuple(plan["claim_ids"])
+        plan = {"kind": "claims", "key_id": "", **plan}  # of packs that were issued unsigned
+        rows.append(PackRow(**values, **plan, adjustments=told))
     return rows
+
+
+def _adjustment(line: dict[str, Any]) -> AdjustmentLine:
+    moment = line["changed_at"]
+    return AdjustmentLine(
+        **{**line, "changed_at": datetime.fromisoformat(moment) if moment else None}
+    )
+
+
+def ledger_states(ledger: Ledger, bank_id: str) -> dict[str, LedgerState]:
+    """Return where each of a bank's claims stands, with the newest move and its reason."""
+    newest = select(claim_events).order_by(claim_events.c.id)
+    query = select(claims).where(claims.c.bank_id == bank_id, claims.c.issued_at.is_not(None))
+    with ledger.reading() as connection:
+        known = {row.claim_id: row for row in connection.execute(query)}
+        reasons = {
+            event.claim_id: event.reason
+            for event in connection.execute(newest)
+            if event.claim_id in known and event.to_status == known[event.claim_id].status
+        }
+    return {
+        claim_id: LedgerState(row.status, row.status_at, reasons.get(claim_id, ""), row.person_id)
+        for claim_id, row in known.items()
+    }
+
+
+def keep_proof(
+    ledger: Ledger,
+    bank_id: str,
+    pack_number: int,
+    kind: str,
+    content: bytes,
+    *,
+    at: datetime,
+    actor: str,
+    key_id: str | None = None,
+    stamped_at: datetime | None = None,
+) -> bool:
+    """Keep what binds a head from outside, once; tell whether the ledger knows the pack."""
+    row = next((one for one in pack_rows(ledger, bank_id) if one.pack_number == pack_number), None)
+    if row is None or row.state != "issued":
+        return False
+    values = {
+        "bank_id": bank_id,
+        "pack_number": pack_number,
+        "kind": kind,
+        "content_sha256": sha256(content),
+        "head_sha256": row.head_sha256,
+        "content_hex": content.hex(),
+        "key_id": key_id,
+        "stamped_at": stamped_at,
+        "kept_at": at,
+        "actor": actor,
+    }
+    with ledger.transaction() as connection:
+        insert_missing(connection, head_proofs, [values])
+    return True
 
 
 def open_claims(ledger: Ledger, bank_id: str) -> dict[str, dict[str, Any]]:
@@ -104,6 +174,9 @@ def record_plan(ledger: Ledger, row: PackRow) -> None:
         "handoff": row.handoff,
         "code_version": row.code_version,
         "business_timezone": row.business_timezone,
+        "kind": row.kind,
+        "key_id": row.key_id,
+        "adjustments": [_plain(line) for line in row.adjustments],
     }
     with ledger.transaction() as connection:
         connection.execute(
@@ -122,7 +195,25 @@ def record_plan(ledger: Ledger, row: PackRow) -> None:
                 "issued_at": row.issued_at,
             },
         )
-        plan_into_pack(connection, row.claim_ids, row.bank_id, row.pack_number)
+        if row.claim_ids:
+            plan_into_pack(connection, row.claim_ids, row.bank_id, row.pack_number)
+
+
+def _plain(line: AdjustmentLine) -> dict[str, Any]:
+    return {**asdict(line), "changed_at": utc_text(line.changed_at) if line.changed_at else None}
+
+
+def _told(row: PackRow) -> Iterable[dict[str, Any]]:
+    names = {column.name for column in pack_adjustments.columns}
+    for number, line in enumerate(row.adjustments, start=1):
+        values = {name: value for name, value in asdict(line).items() if name in names}
+        yield {
+            **values,
+            "bank_id": row.bank_id,
+            "pack_number": row.pack_number,
+            "adjustment_number": number,
+            "issued_at": row.issued_at,
+        }
 
 
 def finish_pack(ledger: Ledger, row: PackRow) -> None:
@@ -141,3 +232,5 @@ def finish_pack(ledger: Ledger, row: PackRow) -> None:
             .where(packs.c.bank_id == row.bank_id, packs.c.pack_number == row.pack_number)
             .values(state="issued")
         )
+        if row.adjustments:
+            connection.execute(pack_adjustments.insert(), list(_told(row)))

@@ -32,7 +32,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -218,6 +218,45 @@ packs = Table(
     PrimaryKeyConstraint("bank_id", "pack_number"),
 )
 
+# What a pack told anew about claims of earlier packs; written when the pack is issued.
+pack_adjustments = Table(
+    "pack_adjustments",
+    metadata,
+    Column("bank_id", Text, nullable=False),
+    Column("pack_number", Integer, nullable=False),
+    Column("adjustment_number", Integer, nullable=False),
+    Column("claim_id", Text, ForeignKey("claims.claim_id"), nullable=False, index=True),
+    Column("change", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("fee_change_cents", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("changed_at", UtcDateTime),
+    Column("issued_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("bank_id", "pack_number", "adjustment_number"),
+    ForeignKeyConstraint(["bank_id", "pack_number"], ["packs.bank_id", "packs.pack_number"]),
+)
+
+# What binds a head from outside: the bank's countersignature, an authority's time stamp.
+head_proofs = Table(
+    "head_proofs",
+    metadata,
+    Column("bank_id", Text, nullable=False),
+    Column("pack_number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),  # countersignature, timestamp
+    Column("content_sha256", Text, nullable=False),
+    Column("head_sha256", Text, nullable=False),
+    Column("content_hex", Text, nullable=False),
+    Column("key_id", Text),  # of the bank, for a countersignature
+    Column("stamped_at", UtcDateTime),  # by the authority, for a time stamp
+    Column("kept_at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    PrimaryKeyConstraint("bank_id", "pack_number", "kind", "content_sha256"),
+    ForeignKeyConstraint(["bank_id", "pack_number"], ["packs.bank_id", "packs.pack_number"]),
+)
+
 claims = Table(
     "claims",
     metadata,
@@ -323,6 +362,10 @@ _REFUSALS = (
     ("claim_events", "delete", "", "claim_events is append-only"),
     ("packs", "update", "OLD.state = 'issued'", "an issued pack never changes"),
     ("packs", "delete", "OLD.state = 'issued'", "an issued pack never changes"),
+    ("pack_adjustments", "update", "", "pack_adjustments is append-only"),
+    ("pack_adjustments", "delete", "", "pack_adjustments is append-only"),
+    ("head_proofs", "update", "", "head_proofs is append-only"),
+    ("head_proofs", "delete", "", "head_proofs is append-only"),
     ("closed_periods", "update", "", "a closed month never changes"),
     ("closed_periods", "delete", "", "a closed month never changes"),
 )

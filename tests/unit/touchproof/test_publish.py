@@ -52,6 +52,8 @@ TABLES = {
     ),
     "seeds.salesforce_fields": "select 'Lead' as object, 'Touchproof_Score__c' as field",
     "seeds.bank_terms": "select 'northlake' as bank_id, 5000 as fee_cents",
+    "seeds.skip_eligibility_rules": "select 10 as rule_order, 'no_terms' as code",
+    "seeds.skip_match_methods": "select 1 as match_tier, 'email' as match_method",
     "intermediate.int_person_ids_assigned": (
         "select 'hmac' || range as identifier_hmac, 'per_' || range as person_id,"
         " range < 35 as is_new from range(40)"
@@ -161,6 +163,9 @@ def test_a_built_night_is_published_with_handoff_and_commit_row(built: Settings)
         "evidence/fct_skip_referrals.parquet",
         "evidence/mart_commission_evidence.parquet",
         "evidence/bank_terms.parquet",
+        "evidence/skip_eligibility_rules.parquet",
+        "evidence/skip_match_methods.parquet",
+        "evidence/dbt_code.parquet",
     }
     for name, sha256 in row.handoff_hashes.items():
         assert sha256_of(built.paths.handoff(NIGHT) / name) == sha256
@@ -187,7 +192,7 @@ def test_the_published_file_is_read_only_and_the_handoff_private(built: Settings
     folder = last_committed_handoff(built)
     assert folder is not None
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 6
+    assert len(files) == 9
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 

@@ -29,6 +29,7 @@ else:
     EvidenceWorld = Any
 
 NORTHLAKE, MAPLE = "bank_northlake", "bank_maple"
+FILES = 7
 STEPS = ("staged", "planned", "renamed", "issued")
 
 
@@ -66,7 +67,7 @@ def test_a_repeated_export_changes_no_byte(chain: EvidenceWorld) -> None:
     later = chain.export(clock=lambda: datetime(2026, 7, 9, tzinfo=UTC))
     assert {report.outcome for report in later} == {"unchanged"}
     assert chain.files() == before
-    assert len(before) == 12
+    assert len(before) == 4 * FILES
 
 
 def test_a_pack_shows_what_its_bank_needs_and_nothing_else(chain: EvidenceWorld) -> None:
@@ -77,8 +78,12 @@ def test_a_pack_shows_what_its_bank_needs_and_nothing_else(chain: EvidenceWorld)
         "bank_reference": "R00001",
         "product_line": "savings",
         "fee_kind": "opening",
+        "contract_version": "2025-1",
+        "clause": "4.1",
+        "referral_window_days": "90",
         "opened_date": "2026-05-02",
         "opened_at": "2026-05-02T15:30:00Z",
+        "is_date_only": "false",
         "first_touched_at": "2026-04-29T15:29:00Z",
         "match_method": "email",
         "touches": "3",
@@ -102,7 +107,17 @@ def test_the_manifest_says_what_the_pack_rests_on(chain: EvidenceWorld) -> None:
         {"currency": "USD", "claims": 4, "fee_cents": 4 * 7500 + 40 + 41 + 42 + 43}
     ]
     assert manifest["previous_manifest_sha256"] == verify(chain.pack(1)).head_sha256
-    assert [file["rows"] for file in manifest["files"]] == [4, 8]
+    assert {file["name"]: file["rows"] for file in manifest["files"]} == {
+        "adjustments.csv": 0,
+        "claims.csv": 4,
+        "evidence.pdf": 4,
+        "summary.xlsx": 4,
+        "touches.csv": 8,
+    }
+    assert (manifest["kind"], manifest["is_sandbox"]) == ("claims", True)
+    assert manifest["signing_key"]["key_id"].startswith("sandbox-")
+    assert [line["clause"] for line in manifest["terms"]] == ["4.1"]
+    assert len(manifest["code"]["queries"]) == 4
 
 
 def test_a_late_opening_goes_into_the_next_pack_and_no_issued_one_changes(
@@ -274,7 +289,7 @@ def test_a_ledger_restored_from_before_the_issue_never_overwrites_the_pack(
     report = backup(world.settings, date(2026, 6, 28), lambda: datetime(2026, 6, 29, tzinfo=UTC))
     world.export()
     before = world.files()
-    assert len(before) == 3
+    assert len(before) == FILES
     restore(
         world.settings,
         world.settings.paths.root / report.path,
@@ -354,7 +369,7 @@ def test_a_kill_at_any_step_leaves_whole_packs_and_the_next_run_finishes(
     _kill_at(world, step, number)
     placed = world.files()
     whole = STEPS.index(step) >= STEPS.index("renamed")
-    assert len(placed) == 3 * (number if whole else number - 1)
+    assert len(placed) == FILES * (number if whole else number - 1)
     if placed:
         assert verify(world.pack(1).parent).ok
     # another night is published meanwhile, with another batch and another fee
@@ -367,7 +382,7 @@ def test_a_kill_at_any_step_leaves_whole_packs_and_the_next_run_finishes(
     reports = world.export(date(2026, 6, 29), clock=lambda: datetime(2026, 6, 30, 5, tzinfo=UTC))
     after = world.files()
     assert {name: after[name] for name in placed} == placed
-    assert len(after) == 9
+    assert len(after) == 3 * FILES
     assert verify(world.pack(1).parent).ok
     assert claims_by_status(Ledger.of(world.settings)) == {"issued": 9}
     assert {row[2] for row in _pack_states(world)} == {"issued"}
