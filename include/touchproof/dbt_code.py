@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from touchproof.settings import PROJECT_ROOT
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
-SCHEMA = pa.schema([("path", pa.string()), ("sha256", pa.string()), ("text", pa.string())])
 _FOLDERS = ("models", "macros", "seeds")
 _SUFFIXES = (".sql", ".py", ".csv", ".yml")
 
@@ -42,6 +43,9 @@ def code_table(project: Path = DBT_PROJECT) -> pa.Table:
     ends count as LF, so that a checkout on another system is the same code. Only the text of SQL
     is kept; seeds may be large.
     """
+    import pyarrow as pa  # DAGs read this module while they are parsed
+
+    schema = pa.schema([("path", pa.string()), ("sha256", pa.string()), ("text", pa.string())])
     rows = [
         {
             "path": path.relative_to(project).as_posix(),
@@ -50,7 +54,7 @@ def code_table(project: Path = DBT_PROJECT) -> pa.Table:
         }
         for path in _files(project)
     ]
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["path"])), SCHEMA)
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: str(row["path"])), schema)
 
 
 def code_sha256(files: Iterable[tuple[str, str]]) -> str:
