@@ -1,8 +1,9 @@
 """Issuing one bank's packs: whole or not at all, once, and never changed.
 
 Belongs here: the order of the durable steps, finishing what a killed run left, refusing to rewrite.
-Doesn't belong here: a pack's bytes (pack.py), what has changed since (adjustments.py), the ledger's
-rows of packs (pack_ledger.py), which banks and months are asked for (export.py).
+Doesn't belong here: a pack's bytes (pack.py), its folders (pack_folders.py), what has changed since
+(adjustments.py), the ledger's rows (pack_ledger.py), which banks and months are asked for
+(export.py).
 
 Steps of one pack, each durable before the next:
 
@@ -21,24 +22,23 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 
 import touchproof
 from touchproof.clock import Clock
-from touchproof.durable import fsync, fsync_tree, rename
+from touchproof.durable import fsync
 from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.evidence import basis
 from touchproof.evidence import pack_format as form
 from touchproof.evidence.adjustments import find_adjustments
 from touchproof.evidence.gates import require_gates_passed
-from touchproof.evidence.keys import PublicKey, publish_key, read_keys
+from touchproof.evidence.keys import publish_key
 from touchproof.evidence.lines import AdjustmentLine, PackHeader
 from touchproof.evidence.pack import build_pack
+from touchproof.evidence.pack_folders import PackFolders
 from touchproof.evidence.pack_ledger import (
     PackRow,
     finish_pack,
@@ -52,14 +52,13 @@ from touchproof.evidence.periods import PlannedPack, plan_packs
 from touchproof.evidence.signing import Signer, signer_of
 from touchproof.evidence.told import told_claims
 from touchproof.evidence.trail import EvidenceHandoff
-from touchproof.evidence.verify_pack import PackCheck, check_pack
+from touchproof.evidence.verify_pack import PackCheck
 from touchproof.handoff import VERSIONS, read_handoff
 from touchproof.ledger.claims import ELIGIBLE
 from touchproof.ledger.store import Ledger
 from touchproof.settings import Settings
 
 _LOG = logging.getLogger(__name__)
-_STAGING = ".staging"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Issuer:
         signer: Signer | None = None,
     ) -> None:
         self.settings = settings
-        self.root = settings.paths.evidence
+        self.folders = PackFolders(settings.paths.evidence, settings.paths.public_keys)
         self.ledger = Ledger.of(settings)
         self.evidence = evidence
         self.clock = clock
@@ -123,12 +122,6 @@ class Issuer:
         self.step("key")
         return replace(signer, public=there)
 
-    @property
-    def keys(self) -> dict[str, PublicKey]:
-        """Return the public keys that are handed over beside the packs."""
-        folder = self.settings.paths.public_keys
-        return read_keys(folder) if folder.is_dir() else {}
-
     def issue_bank(self, bank_id: str, until: str, *, adjust_now: bool = False) -> list[PackReport]:
         """Finish, check and issue one bank's packs up to a period.
 
@@ -143,7 +136,7 @@ class Issuer:
         rows = pack_rows(self.ledger, bank_id)
         for row in rows:
             is_issued = row.state == "issued"
-            checks.append(self._require_unchanged(row) if is_issued else self._finish(row))
+            checks.append(self.folders.require_unchanged(row) if is_issued else self._finish(row))
             outcome = "unchanged" if is_issued else "finished"
             reports.append(self._report(row, checks[-1], outcome))
         eligible = self._eligible_ids()
@@ -158,10 +151,11 @@ class Issuer:
         if changed and not due and last and (last.period < until or adjust_now):
             due = [PlannedPack(max(last.period, until), ())]
         for pack in due:
-            last, check = self._issue(bank_id, pack, last, changed)
+            last, check = self._issue(bank_id, pack, last, changed, checks)
+            checks.append(check)
             reports.append(self._report(last, check, "issued"))
             changed = []  # the first pack has told it
-        self._require_no_strangers(bank_id)
+        self.folders.require_no_strangers(bank_id, pack_rows(self.ledger, bank_id))
         return reports
 
     def adjustments(self, bank_id: str, checks: Sequence[PackCheck]) -> list[AdjustmentLine]:
@@ -187,6 +181,7 @@ class Issuer:
         due: PlannedPack,
         last: PackRow | None,
         changed: Sequence[AdjustmentLine],
+        earlier: Sequence[PackCheck],
     ) -> tuple[PackRow, PackCheck]:
         require_gates_passed(self.ledger, self.evidence.handoff.night)
         number = last.pack_number + 1 if last else 1
@@ -213,8 +208,9 @@ class Issuer:
         claims = open_claims(self.ledger, bank_id)
         files = self._build(row, {name: claims[name] for name in due.claim_ids}, self.evidence)
         row = replace(row, head_sha256=form.sha256(files[form.MANIFEST]))
-        self._require_free(row)
-        self._stage(row, files)
+        self.folders.require_free(row)
+        self.folders.stage(row, files)
+        self.folders.require_sound(row, earlier)
         self.step("staged")
         record_plan(self.ledger, row)
         self.step("planned")
@@ -222,7 +218,10 @@ class Issuer:
 
     def _finish(self, row: PackRow) -> PackCheck:
         """Finish a pack that a killed run has planned, with the same bytes."""
-        if not self._folder(row).exists() and self._staged_head(row) != row.head_sha256:
+        if (
+            not self.folders.folder(row).exists()
+            and self.folders.staged_head(row) != row.head_sha256
+        ):
             if self.signer.public.key_id != row.key_id:
                 raise CheckFailedError(
                     f"A planned pack's files are gone, and only the key {row.key_id} can sign it",
@@ -238,7 +237,7 @@ class Issuer:
                     where=row.name,
                     todo="Restore the world's evidence folder from its backup.",
                 )
-            self._stage(row, files)
+            self.folders.stage(row, files)
         return self._place(row)
 
     def _build(
@@ -276,68 +275,21 @@ class Issuer:
         )
         return {**files, form.SIGNATURE: self.signer.sign(files[form.MANIFEST])}
 
-    def _stage(self, row: PackRow, files: Mapping[str, bytes]) -> None:
-        folder = self._staged(row)
-        shutil.rmtree(folder, ignore_errors=True)  # of a run killed before it planned the pack
-        folder.mkdir(parents=True)
-        for name, content in files.items():
-            (folder / name).write_bytes(content)
-            (folder / name).chmod(0o444)
-        fsync_tree(folder)
-
     def _place(self, row: PackRow) -> PackCheck:
         """Bring a planned pack to its place and close it in the ledger."""
-        folder = self._folder(row)
-        if not folder.exists():
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            fsync(folder.parent.parent)
-            rename(self._staged(row), folder)
-            self.step("renamed")
-        check = self._require_unchanged(row)
+        self.folders.place(row, self.step)
+        check = self.folders.require_unchanged(row)
         finish_pack(self.ledger, row)
         self.step("issued")
         _LOG.info("pack %s issued: %d claims", row.name, len(row.claim_ids))
         return check
-
-    def _require_unchanged(self, row: PackRow) -> PackCheck:
-        """Refuse to go on if a pack isn't, byte for byte, what the ledger committed to."""
-        folder = self._folder(row)
-        check = check_pack(folder, self.keys) if folder.is_dir() else None
-        if check is None or check.faults or check.manifest_sha256 != row.head_sha256:
-            fault = "its folder is missing" if check is None else "; ".join(check.faults[:3])
-            raise CheckFailedError(
-                f"An issued pack isn't what was issued: {fault or 'another manifest'}",
-                where=row.name,
-                todo="An issued pack is never rewritten: put its folder back from the backup.",
-            )
-        return check
-
-    def _require_free(self, row: PackRow) -> None:
-        if self._folder(row).exists():
-            raise CheckFailedError(
-                "There is a pack in the evidence folder that the ledger doesn't know",
-                where=row.name,
-                todo="It may have been handed over: restore the ledger that issued it.",
-            )
-
-    def _require_no_strangers(self, bank_id: str) -> None:
-        known = {form.folder_name(row.pack_number) for row in pack_rows(self.ledger, bank_id)}
-        folder = self.root / bank_id
-        names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-        strangers = names - known - form.BESIDE_PACKS
-        if strangers:
-            raise CheckFailedError(
-                "The bank's folder holds what the ledger doesn't know",
-                where=f"{bank_id}/{min(strangers)}",
-                todo="Move it aside, or restore the ledger that issued it.",
-            )
 
     def _report(self, row: PackRow, check: PackCheck, outcome: str) -> PackReport:
         return PackReport(
             bank_id=row.bank_id,
             pack_number=row.pack_number,
             period=row.period,
-            path=self._folder(row).relative_to(self.settings.paths.root).as_posix(),
+            path=self.folders.folder(row).relative_to(self.settings.paths.root).as_posix(),
             claims=len(check.claim_ids),
             touches=check.touches,
             adjustments=check.adjustments,
@@ -346,18 +298,3 @@ class Issuer:
             issued_at=row.issued_at,
             outcome=outcome,
         )
-
-    def _folder(self, row: PackRow) -> Path:
-        return self.root / row.bank_id / form.folder_name(row.pack_number)
-
-    def _staged(self, row: PackRow) -> Path:
-        return self.root / _STAGING / f"{row.bank_id}-{form.folder_name(row.pack_number)}"
-
-    def _staged_head(self, row: PackRow) -> str | None:
-        """Return the manifest's hash of a whole staged pack, else None."""
-        folder = self._staged(row)
-        if not folder.is_dir():
-            return None
-        # Its folder has another name than a pack's; only what is inside counts here.
-        check = check_pack(folder, self.keys)
-        return None if check.faults else check.manifest_sha256

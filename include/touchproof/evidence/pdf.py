@@ -1,7 +1,8 @@
 """Drawing `evidence.pdf`: the pack as a lawyer reads it.
 
-Belongs here: the sections and their words. Doesn't belong here: fonts, colours and page frame
-(pdf_style.py), the timelines (timeline.py), any figure that isn't in the pack's content.
+Belongs here: the sections and what is in them. Doesn't belong here: fonts, colours and page frame
+(pdf_style.py), tables (pdf_tables.py), timelines (timeline.py), fixed words (pdf_words.py), any
+figure that isn't in the pack's content.
 
 `invariant` fixes reportlab's dates and ids, so the same content gives the same bytes.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,6 @@ from reportlab.platypus import (
     PageTemplate,
     Spacer,
     Table,
-    TableStyle,
 )
 
 from touchproof.evidence import pdf_style as style
@@ -32,6 +32,7 @@ from touchproof.evidence.adjustments import CHANGES
 from touchproof.evidence.lines import PackContent
 from touchproof.evidence.pack_format import money, utc_text
 from touchproof.evidence.pdf_style import marked, paragraph
+from touchproof.evidence.pdf_tables import boxes_table, facts_table, ruled_table
 from touchproof.evidence.pdf_words import CONTACT, GLOSSARY, LIMITS, METHOD, READING, VERIFYING
 from touchproof.evidence.timeline import ClaimTimeline
 
@@ -107,29 +108,13 @@ def _title(content: PackContent) -> Story:
         ("Previous pack's hash", _spaced(header.previous_manifest_sha256 or "none: the first")),
         ("Pack id", content.pack_id),
     ]
-    rows = [
-        [paragraph(label, style.SMALL), paragraph(marked(value), style.CELL)]
-        for label, value in facts
-    ]
-    table = Table(rows, colWidths=[38 * mm, style.TEXT_WIDTH - 38 * mm])
-    table.setStyle(
-        TableStyle(
-            [
-                ("VALIGN", (0, 0), (-1, -1), "MIDDLE"),
-                ("LINEBELOW", (0, 0), (-1, -1), 0.4, style.RULE),
-                ("LEFTPADDING", (0, 0), (-1, -1), 0),
-                ("TOPPADDING", (0, 0), (-1, -1), 2.5),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 3.5),
-            ]
-        )
-    )
     return [
         Spacer(1, 6 * mm),
         paragraph("Evidence of referral fees", style.TITLE),
         paragraph(marked(f"{kind} for {header.bank_id}, month {header.period}"), style.SUBTITLE),
         _headline(content),
         Spacer(1, 5 * mm),
-        table,
+        facts_table(facts),
         *_section("How to read this", [paragraph(READING), paragraph(VERIFYING)]),
     ]
 
@@ -149,26 +134,7 @@ def _headline(content: PackContent) -> Table:
         boxes.append((f"{touches:,}", _plural(touches, "contact")))
     else:
         boxes.append((f"{len(content.adjustments):,}", "adjusted facts"))
-    cells = [
-        [
-            paragraph(f"<font name='{style.BOLD}' size='15'>{marked(big)}</font>", style.BODY),
-            paragraph(small, style.SMALL),
-        ]
-        for big, small in boxes
-    ]
-    table = Table([cells], colWidths=[style.TEXT_WIDTH / len(cells)] * len(cells))
-    table.setStyle(
-        TableStyle(
-            [
-                ("BACKGROUND", (0, 0), (-1, -1), style.PALE),
-                ("LEFTPADDING", (0, 0), (-1, -1), 8),
-                ("TOPPADDING", (0, 0), (-1, -1), 8),
-                ("BOTTOMPADDING", (0, 0), (-1, -1), 8),
-                ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ]
-        )
-    )
-    return table
+    return boxes_table(boxes)
 
 
 def _terms(content: PackContent) -> Story:
@@ -192,7 +158,7 @@ def _terms(content: PackContent) -> Story:
             "window says how old a qualifying contact may be at the opening.",
             style.INTRO,
         ),
-        _table(heads, rows, (28, 24, 24, 28, 20, 46), right={3, 4}),
+        ruled_table(heads, rows, (28, 24, 24, 28, 20, 46), right={3, 4}),
         Spacer(1, 2 * mm),
     ]
     clauses: dict[tuple[tuple[str, str], ...], list[str]] = {}
@@ -214,7 +180,7 @@ def _method(content: PackContent) -> Story:
     parts: list[Any] = [paragraph(text) for text in METHOD]
     if rows:
         parts.append(
-            _table(("Tier", "Matched by", "What it means"), rows, (12, 38, 120), right={0})
+            ruled_table(("Tier", "Matched by", "What it means"), rows, (12, 38, 120), right={0})
         )
     return _section("How claims are found", parts)
 
@@ -235,7 +201,7 @@ def _rules(content: PackContent) -> Story:
                 "first that applies decides. What none of them stops is claimed.",
                 style.INTRO,
             ),
-            _table(("Rule", "If", "the opening is"), rows, (12, 118, 40), right={0}),
+            ruled_table(("Rule", "If", "the opening is"), rows, (12, 118, 40), right={0}),
         ],
     )
 
@@ -256,7 +222,7 @@ def _totals(content: PackContent) -> Story:
         total = sum(cents[key] for key in keys)
         count = sum(number[key] for key in keys)
         rows.append([f"Total {currency}", f"{count:,}", money(total, currency)])
-    table = _table(("Product", "Claims", "Fees"), rows, (70, 40, 60), right={1, 2}, bold=sums)
+    table = ruled_table(("Product", "Claims", "Fees"), rows, (70, 40, 60), right={1, 2}, bold=sums)
     return [KeepTogether(_section("Totals", [table]))]
 
 
@@ -283,7 +249,7 @@ def _adjustments(content: PackContent) -> Story:
                 "counts from this pack on; adjustments.csv has it in full.",
                 style.INTRO,
             ),
-            _table(heads, rows, (32, 26, 54, 24, 34), right={3}),
+            ruled_table(heads, rows, (32, 26, 54, 24, 34), right={3}),
         ],
     )
 
@@ -309,41 +275,6 @@ def _claims(content: PackContent) -> Story:
     for number, claim in enumerate(content.claims, start=1):
         story.append(ClaimTimeline(number, claim, content.trails[claim.claim_id]))
     return story
-
-
-def _table(
-    heads: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    widths_mm: Sequence[float],
-    *,
-    right: Iterable[int] = (),
-    bold: Iterable[int] = (),
-) -> Table:
-    """Return a table whose header repeats on each page; texts wrap, figures stand right."""
-    to_right, strong = frozenset(right), frozenset(bold)
-    cells = [
-        [
-            paragraph(head, style.HEAD_RIGHT if place in to_right else style.HEAD)
-            for place, head in enumerate(heads)
-        ]
-    ]
-    for number, row in enumerate(rows, start=1):
-        pair = (
-            (style.CELL_BOLD, style.CELL_RIGHT_BOLD)
-            if number in strong
-            else (style.CELL, style.CELL_RIGHT)
-        )
-        cells.append(
-            [
-                paragraph(marked(text), pair[1] if place in to_right else pair[0])
-                for place, text in enumerate(row)
-            ]
-        )
-    table = Table(cells, colWidths=[width * mm for width in widths_mm], repeatRows=1)
-    table.setStyle(style.TABLE)
-    for number in strong:
-        table.setStyle(TableStyle([("BACKGROUND", (0, number), (-1, number), style.PALE)]))
-    return table
 
 
 def _sums(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from touchproof.errors import CheckFailedError
 from touchproof.evidence.told import told_claims
 from touchproof.evidence.verify import read_chain, verify
 from touchproof.ledger import schema
@@ -243,3 +244,21 @@ def test_an_adjustment_must_follow_from_what_was_told(long_chain: EvidenceWorld,
     ((number, fault),) = faults
     assert number == 4 and fault.startswith("row 2 ") and expected in fault
     assert len(told) == 13
+
+
+def test_an_adjustment_that_contradicts_the_chain_is_never_issued(
+    chain: EvidenceWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from touchproof.evidence import issuer
+
+    honest = issuer.find_adjustments
+    monkeypatch.setattr(
+        issuer,
+        "find_adjustments",
+        lambda *given: [replace(line, before="1") for line in honest(*given)],
+    )
+    chain.referrals[0]["fee_cents"] = 7000
+    before = chain.files()
+    with pytest.raises(CheckFailedError, match="would be at fault, so it isn't issued"):
+        _next_month(chain)
+    assert chain.files() == before

@@ -12,7 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from typer.testing import CliRunner
 
+from touchproof.cli import app
 from touchproof.errors import BadInputError, CheckFailedError, ConfigurationError
 from touchproof.evidence import pack_format as form
 from touchproof.evidence.keys import end_key, publish_key, read_keys
@@ -129,6 +131,21 @@ def test_a_key_id_names_one_key_for_ever_and_an_end_never_moves_back(tmp_path: P
         with pytest.raises(BadInputError):
             end_key(tmp_path, wrong, JULY)
     assert not ended.is_valid_at(JULY) and ended.is_valid_at(JUNE)
+
+
+def test_the_command_ends_a_key(chain: EvidenceWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOUCHPROOF_DATA_DIR", str(chain.settings.data_dir))
+    monkeypatch.setenv("TOUCHPROOF_WORLD", "test")
+    (key,) = read_keys(chain.settings.paths.public_keys)
+    done = CliRunner().invoke(app, ["evidence", "end-key", key, "--valid-to", "2026-07-01"])
+    assert done.output.strip() == (
+        f"The key {key} counts from 2020-01-01T00:00:00Z to 2026-07-01T00:00:00Z."
+    )
+    assert verify(chain.pack(1).parent).ok
+    chain.skip(77, date(2026, 6, 3))
+    chain.publish(date(2026, 6, 30))
+    with pytest.raises(CheckFailedError, match="isn't valid at 2026-07-01T05:00:00Z"):
+        chain.export(date(2026, 6, 30), clock=lambda: datetime(2026, 7, 1, 5, tzinfo=UTC))
 
 
 def test_a_key_in_pem_alone_is_an_issuers_without_dates(
