@@ -5,11 +5,11 @@ files and showing them to a build. Doesn't belong here: what the models do with 
 (dbt_project/models/intermediate/increments), the ledger's rows (ledger/closed_periods.py).
 
 The seed `closed_months` names the months. The first night that publishes with a month in it
-freezes the month and every earlier one: each credit's weights, and the rows of the performance
-marts. The files lie below `ledger/closed/<YYYY-MM>/`, never change, and are whole on disk before
-the ledger's row that names them by hash. From then on the build reads them: weights of closed
-conversions are theirs, rows of closed months are theirs, and what would differ is booked in the
-first open month. A closed month can't be reopened.
+freezes the month and every earlier one: each credit's weights, the rows of the performance marts
+and the sums of fee entries. The files lie below `ledger/closed/<YYYY-MM>/`, never change, and are
+whole on disk before the ledger's row that names them by hash. From then on the build reads them:
+weights of closed conversions are theirs, rows of closed months are theirs, and what would differ is
+booked in the first open month. A closed month can't be reopened.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ BY_MONTH = (
     FrozenTable("channel_performance", "marts", "mart_channel_performance"),
     FrozenTable("campaign_credits", "intermediate", "int_campaign_credits_booked"),
     FrozenTable("channel_credits", "intermediate", "int_channel_credits_booked"),
+    FrozenTable("fee_accruals", "intermediate", "int_fee_accruals_booked"),
 )
 FROZEN = (CREDITS, *BY_MONTH)
 
@@ -168,7 +169,12 @@ def attach_closed_months(connection: duckdb.DuckDBPyConnection, settings: Settin
             [period.month, period.closed_night],
         )
     for table in FROZEN:
-        files = [file_of(settings.paths, period, table.file) for period in periods]
+        # A month that was closed before the table was made shows nothing of it.
+        files = [
+            file_of(settings.paths, period, table.file)
+            for period in periods
+            if table.file in period.files
+        ]
         if files:
             connection.execute(f"create view {DATABASE}.main.{table.name} as {_all_rows(files)}")
 

@@ -15,6 +15,7 @@ from airflow.sdk import get_current_context
 from touchproof.clock import Clock
 from touchproof.ledger.actors import SYSTEM, acting_as
 from touchproof.settings import Settings
+from touchproof_airflow.environment import is_one_process
 
 Action = Callable[[Settings, date, Clock], Any]
 
@@ -52,9 +53,13 @@ def current_night(settings: Settings) -> date:
 
 
 def actor_of_run() -> str:
-    """Name who acts in the current DAG run: the login that started it, else automation."""
-    context = dict(get_current_context())
-    run = context["dag_run"]
+    """Name who acts in the current DAG run: the login that started it, else automation.
+
+    `make run` starts all DAGs for their schedule, so there it is always automation.
+    """
+    run: Any = dict(get_current_context())["dag_run"]
     login = getattr(run, "triggering_user_name", None)
-    started_by_hand = str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "manual"
-    return f"airflow:{login}" if login and started_by_hand else f"{SYSTEM}{run.dag_id}"
+    by_hand = str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "manual"
+    if login and by_hand and not is_one_process():
+        return f"airflow:{login}"
+    return f"{SYSTEM}{run.dag_id}"

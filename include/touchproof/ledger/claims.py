@@ -220,7 +220,7 @@ def move(
     if to_status == "issued":
         raise BadInputError("A claim is issued only by an evidence pack", where=to_status)
     with ledger.transaction() as connection:
-        _require_not_planned(connection, claim_ids)
+        require_not_planned(connection, claim_ids)
         move_within(connection, claim_ids, to_status, clock(), actor, reason, values or {})
 
 
@@ -375,7 +375,8 @@ def _count_dispute(
     )
 
 
-def _require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> None:
+def require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> None:
+    """Refuse to touch claims that are bound to a pack which isn't issued yet."""
     wanted = set(claim_ids)
     planned = select(claims.c.claim_id).where(
         claims.c.pack_number.is_not(None), claims.c.issued_at.is_(None)
