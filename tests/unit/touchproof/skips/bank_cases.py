@@ -118,13 +118,13 @@ def remittance(
     )
 
 
-def new_bank(ledger: Ledger, claims: int = 3) -> Bank:
+def new_bank(ledger: Ledger, claims: int = 3, bank_id: str = "north") -> Bank:
     """Return a bank to which claims of 50.00 were issued."""
     rows = [
         {
             "claim_id": f"clm_{number}",
-            "bank_id": "north",
-            "bank_opening_id": f"north:N{number}",
+            "bank_id": bank_id,
+            "bank_opening_id": f"{bank_id}:N{number}",
             "fee_kind": "referral",
             "person_id": f"per_{number}",
             "product_line": "savings",
