@@ -1,17 +1,19 @@
 """Build and publish the warehouse of a night.
 
-Purpose: check what landed, load it, build every dbt model, and publish marts and handoff.
+Purpose: check what landed, let the banks' answers move the claims, load it all, build every dbt
+model, and publish marts and handoff.
 
 Schedule: when every source has announced its night, fresh or stale.
 
-Reads: landing/ and its verdicts, the ledger (persons, claims, suppressions, model fits).
+Reads: landing/ and its verdicts, the ledger (persons, claims, cents, suppressions, model fits).
 
-Writes: gate/, quarantine/, warehouse/touchproof.duckdb, handoff/<night>/, published/, the ledger's
-`published_nights` and runs, ledger/backups/.
+Writes: gate/, quarantine/, the ledger's claims and their cents, warehouse/touchproof.duckdb,
+handoff/<night>/, published/, the ledger's `published_nights` and runs, ledger/backups/.
 
 On failure: what was published before stays and readers notice nothing. `gate`, `load` and
-`publish` name the file, rule or check; a red model is read in its own task. Mend the cause and
-start a new run of this DAG for the same night; a failed build is never repeated by clearing tasks.
+`publish` name the file, rule or check; `reconcile_claims` goes on behind the last file that it
+applied; a red model is read in its own task. Mend the cause and start a new run of this DAG for
+the same night; a failed build is never repeated by clearing tasks.
 """
 
 from __future__ import annotations
@@ -36,9 +38,17 @@ def gate() -> dict[str, Any]:
     return run_recorded("gate", run_gate)
 
 
+@task(task_id="reconcile_claims")
+def reconcile_claims() -> dict[str, Any]:
+    """Apply the banks' statements and remittances to the claims; let late ones expire."""
+    from touchproof.skips.reconcile import reconcile
+
+    return run_recorded("reconcile", reconcile)
+
+
 @task(task_id="land_ledger")
 def land_ledger() -> dict[str, Any]:
-    """Land the ledger's persons, claims, suppressions and fits as a source of this build."""
+    """Land the ledger's persons, claims, cents, decisions and fits as a source of this build."""
     from touchproof.ledger.snapshot import land_ledger as land
 
     return run_recorded(
@@ -78,6 +88,7 @@ def backup_ledger() -> dict[str, Any]:
 with DAG("build_warehouse", schedule=list(LANDED.values()), **dag_options(__doc__, "warehouse")):
     chain(
         gate(),
+        reconcile_claims(),
         land_ledger(),
         load(),
         transform_group(),

@@ -1,11 +1,11 @@
-"""Land the partner banks' account openings.
+"""Land the partner banks' account openings and their answers to our claims.
 
-Purpose: read each consortium bank's file of openings, map it by its YAML to one shape and write it
-to the landing zone as an immutable batch.
+Purpose: read each consortium bank's openings, statements and remittances, map each file by the
+bank's YAML to one shape and write it to the landing zone as an immutable batch.
 
 Schedule: every night at 01:00 business time.
 
-Reads: the drops of each bank (openings_YYYYMMDD.csv.gz, ouvertures_YYYYMMDD.txt).
+Reads: the drops of each bank (openings, statements, remittances; its YAML names the files).
 
 Writes: landing/bank_<name>/, quarantine/bank_<name>/, the ledger's runs `extract:bank_<name>`.
 

@@ -1,4 +1,4 @@
-"""`touchproof sandbox generate|serve`.
+"""`touchproof sandbox generate|bank-replies|serve`.
 
 Belongs here: the commands of the pretend world; the only place of the library that knows it.
 Doesn't belong here: the world (touchproof_sandbox).
@@ -40,6 +40,28 @@ def generate(
         seed,
         progress=lambda done, of: warn(f"day {done} of {of}") if done % tenth == 0 else None,
     )
+    say_report(plain(report), as_json=as_json)
+
+
+@app.command("bank-replies")
+def bank_replies(
+    day: Annotated[str, typer.Option("--day", help="YYYY-MM-DD", metavar="DATE")],
+    as_json: JsonOption = False,
+) -> None:
+    """Let the pretend banks answer the packs issued so far with the files of one day."""
+    from touchproof.cli_common import parse_date
+    from touchproof.steps import as_json as plain
+    from touchproof_sandbox.world.bank_replies import write_replies
+    from touchproof_sandbox.world.generate import read_world
+
+    settings = Settings()
+    if settings.is_production:
+        raise BadInputError("The production world has no pretend banks")
+    when = parse_date(day, "A day")
+    if when is None:
+        raise BadInputError("A day is a date", todo="Give it as YYYY-MM-DD.")
+    seed = int(read_world(settings.paths.sandbox)["seed"])
+    report = write_replies(settings.paths.drops, settings.paths.evidence, seed, when)
     say_report(plain(report), as_json=as_json)
 
 

@@ -5,11 +5,11 @@ files and showing them to a build. Doesn't belong here: what the models do with 
 (dbt_project/models/intermediate/increments), the ledger's rows (ledger/closed_periods.py).
 
 The seed `closed_months` names the months. The first night that publishes with a month in it
-freezes the month and every earlier one: each credit's weights, and the rows of the performance
-marts and of cohorts. The files lie below `ledger/closed/<YYYY-MM>/`, never change, and are whole on
-disk before the ledger's row that names them by hash. From then on the build reads them: weights of
-closed conversions are theirs, rows of closed months are theirs, and what would differ is booked in
-the first open month. A closed month can't be reopened.
+freezes the month and every earlier one: each credit's weights, the rows of the performance marts
+and of cohorts, and the sums of fee entries. The files lie below `ledger/closed/<YYYY-MM>/`, never
+change, and are whole on disk before the ledger's row that names them by hash. From then on the
+build reads them: weights of closed conversions are theirs, rows of closed months are theirs, and
+what would differ is booked in the first open month. A closed month can't be reopened.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ BY_MONTH = (
     FrozenTable("channel_credits", "intermediate", "int_channel_credits_booked"),
     FrozenTable("campaign_cohorts", "marts", "mart_campaign_cohorts"),
     FrozenTable("cohort_credits", "intermediate", "int_cohort_credits_booked"),
+    FrozenTable("fee_accruals", "intermediate", "int_fee_accruals_booked"),
 )
 FROZEN = (CREDITS, *BY_MONTH)
 

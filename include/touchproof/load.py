@@ -120,7 +120,7 @@ def _load_entity(
     night: date,
     moment: datetime,
 ) -> TableLoad:
-    accepted = _accepted(landing, entity)
+    accepted = accepted_batches(landing, entity)
     create_table(connection, entity)
     connection.execute("begin transaction")
     try:
@@ -149,7 +149,7 @@ def _load_entity(
     )
 
 
-def _accepted(landing: Landing, entity: EntityDefinition) -> dict[Window, AcceptedBatch]:
+def accepted_batches(landing: Landing, entity: EntityDefinition) -> dict[Window, AcceptedBatch]:
     """Return each window's newest batch that the gate let pass; snapshots have one window."""
     newest = landing.newest(entity.source, entity.entity)
     if entity.is_snapshot:

@@ -39,6 +39,7 @@ from touchproof.ledger.store import Ledger
 from touchproof.publish_checks import MARTS_SCHEMA, Check, check_marts
 from touchproof.row_hash import TableHash, columns_of, quote, row_hashes, tables_of
 from touchproof.settings import Settings
+from touchproof.sources.ledger import SOURCE as LEDGER
 from touchproof.warehouse import connect_warehouse, warehouse_lock
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ _ATTACHED = "to_publish"
 _PERSON_IDS = ("intermediate", "int_person_ids_assigned")
 _MERGES = ("intermediate", "int_person_id_merges")
 _FITS = ("intermediate", "int_model_fits_applied")
-_LEDGER_ENTITIES = ("person_ids", "claims", "suppressions", "model_fits")
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,10 @@ def ledger_batch(settings: Settings, night: date) -> dict[str, str]:
     """Return the content hash of the ledger state that the night's build read, by entity."""
     landing = Landing(settings.paths.landing)
     found = {}
-    for entity in _LEDGER_ENTITIES:
-        for window, batch in landing.newest("ledger", entity).items():
+    for entity in LEDGER.entities:
+        for window, batch in landing.newest(LEDGER.name, entity.entity).items():
             if window.end == night + timedelta(days=1):
-                found[entity] = batch.manifest.content_sha256
+                found[entity.entity] = batch.manifest.content_sha256
     return found
 
 

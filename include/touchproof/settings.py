@@ -22,6 +22,7 @@ from touchproof.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION_WORLD = "main"
+FOUR_EYES_CENTS = 100_000
 _SANDBOX_PSEUDONYM_KEY = "sandbox: not a secret, refused by the production world"
 
 
@@ -147,6 +148,8 @@ class Settings(BaseSettings):
     max_refused_share: float = Field(default=0.05, ge=0, le=1)
     salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
     publish_deadline: str = "06:00"
+    four_eyes_cents: int = Field(default=FOUR_EYES_CENTS, ge=0)
+    """In cents of a claim's own currency; a larger fee needs three different hands."""
 
     @field_validator("world")
     @classmethod

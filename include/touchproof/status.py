@@ -17,6 +17,7 @@ from touchproof.ledger.records import RunRecord
 from touchproof.ledger.store import Ledger
 from touchproof.quarantine import QuarantineEntry, list_entries
 from touchproof.settings import Settings
+from touchproof.skips.waiting import count_open_items, count_overdue
 from touchproof.sources.definition import SourceKind
 from touchproof.sources.registry import SOURCES
 
@@ -122,7 +123,11 @@ class StepStatus:
 
 @dataclass(frozen=True)
 class StatusReport:
-    """Hold everything; `night` is the newest night of which any step ran."""
+    """Hold everything; `night` is the newest night of which any step ran.
+
+    `claims_overdue` counts the claims whose bank should have answered by that night,
+    `claims_open_items` the lines of banks that a person has to look at.
+    """
 
     world: str
     night: date | None
@@ -134,6 +139,8 @@ class StatusReport:
     claims: Mapping[str, int]
     quarantine: tuple[QuarantineStatus, ...]
     steps: tuple[StepStatus, ...]
+    claims_overdue: int = 0
+    claims_open_items: int = 0
 
     @property
     def stale_sources(self) -> tuple[str, ...]:
@@ -169,6 +176,8 @@ def collect_status(settings: Settings, night: date | None = None) -> StatusRepor
         claims={name: count for name, count in sorted(claims_by_status(ledger).items()) if count},
         quarantine=tuple(_quarantined(entry) for entry in list_entries(settings)),
         steps=tuple(_step(run) for run in of_night),
+        claims_overdue=count_overdue(settings, ledger, shown) if shown else 0,
+        claims_open_items=count_open_items(ledger),
     )
 
 

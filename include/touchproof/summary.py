@@ -67,6 +67,7 @@ def print_status(status: StatusReport, console: Console) -> None:
     if status.claims:
         told = ", ".join(f"{count:,} {name}" for name, count in status.claims.items())
         console.print(f"\n[bold]Claims[/bold]  {told}")
+        _claims_waiting(status, console)
 
 
 def money(cents: int) -> str:
@@ -188,6 +189,21 @@ def _skips(report: NightReport, console: Console) -> None:
     if claims:
         told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in claims.items())
         console.print(f"  Claims in the ledger: {told}")
+        _claims_waiting(report.status, console)
+
+
+def _claims_waiting(status: StatusReport, console: Console) -> None:
+    """Say what of the claims a person has to look at."""
+    if status.claims_overdue:
+        console.print(
+            f"  [yellow]{status.claims_overdue:,} overdue[/yellow]: "
+            "touchproof claims list --overdue"
+        )
+    if status.claims_open_items:
+        console.print(
+            f"  [yellow]{status.claims_open_items:,} open items[/yellow] of the banks: "
+            "touchproof claims open-items"
+        )
 
 
 def _skip_cells(bank: BankSkips) -> list[str]:

@@ -132,11 +132,14 @@ def ensure_days(settings: Settings, world: PretendWorld, plan: NightPlan) -> Non
     if world.data is not None or plan.is_quiet:
         return
     from touchproof_sandbox.world import generate_days
+    from touchproof_sandbox.world.bank_replies import write_replies
 
     day = first_night(settings) + timedelta(days=1)
     while day <= plan.night:
         # A day's changes are the last file written for it.
         if not _changes_of(settings, day).exists():
+            # The banks read our packs; what else happens on a day doesn't depend on us.
+            write_replies(settings.paths.drops, settings.paths.evidence, world.seed, day)
             generate_days(settings.paths.sandbox, world.customers, world.seed, day, day)
         day += timedelta(days=1)
 

@@ -1,7 +1,7 @@
 """The one wrapper through which a task calls the library.
 
-Belongs here: settings from the connection, the run's night, the clock, and recording the step's
-report in the ledger. Doesn't belong here: what a step does (touchproof).
+Belongs here: settings from the connection, the run's night, the clock, who acts, and recording the
+step's report in the ledger. Doesn't belong here: what a step does (touchproof).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 from airflow.sdk import get_current_context
 
 from touchproof.clock import Clock
+from touchproof.ledger.actors import SYSTEM, acting_as
 from touchproof.settings import Settings
+from touchproof_airflow.environment import is_one_process
 
 Action = Callable[[Settings, date, Clock], Any]
 
@@ -39,7 +41,8 @@ def run_recorded(
     settings = settings_with_evidence_key() if signs else settings_for_task()
     clock = world_clock(settings)
     due = night or current_night(settings)
-    report = run_step(settings, due, step, clock, lambda: action(settings, due, clock))
+    with acting_as(actor_of_run()):
+        report = run_step(settings, due, step, clock, lambda: action(settings, due, clock))
     counts = {key: value for key, value in as_json(report).items() if isinstance(value, int)}
     status = getattr(report, "status", None) or "ok"
     return {"night": due.isoformat(), "status": str(status), **counts}
@@ -55,3 +58,16 @@ def current_night(settings: Settings) -> date:
     from touchproof_airflow.nights import night_of_run
 
     return night_of_run(dict(get_current_context()), settings)
+
+
+def actor_of_run() -> str:
+    """Name who acts in the current DAG run: the login that started it, else automation.
+
+    `make run` starts all DAGs for their schedule, so there it is always automation.
+    """
+    run: Any = dict(get_current_context())["dag_run"]
+    login = getattr(run, "triggering_user_name", None)
+    by_hand = str(getattr(run, "run_type", "")).rpartition(".")[2].lower() == "manual"
+    if login and by_hand and not is_one_process():
+        return f"airflow:{login}"
+    return f"{SYSTEM}{run.dag_id}"

@@ -99,6 +99,11 @@ def tiny_world() -> Tables:
              "accepted_cents": None, "currency": "USD", "issued_at": _at(20000),
              "status_at": _at(20000)},
         ],
+        "ledger__fee_entries": [
+            {"id": number, "bank_id": "northlake", "claim_id": "clm_1", "kind": kind,
+             "cents": 7500, "currency": "USD", "entered_at": _at(20000)}
+            for number, kind in enumerate(("billed", "constrained"), 1)
+        ],
         "bank_northlake__openings": [
             {"reference": "NL1", "product_line": "savings", "opened_at": _text(3000),
              "is_date_only": "false", "email": "cleo@example.com", "first_name": "Cleo",

@@ -84,6 +84,50 @@ def skips_world() -> Tables:
                 "reason": "asked by letter",
             }
         ],
+        "ledger__claims": [
+            _claim("NL-OLD", "paid", 4000, 4000),
+            _claim("NL-OLD2", "disputed", 5000, None),
+        ],
+        "ledger__fee_entries": [
+            _booked(number, reference, kind, cents)
+            for number, (reference, kind, cents) in enumerate(
+                [
+                    ("NL-OLD", "billed", 5000),
+                    ("NL-OLD", "earned", 4000),
+                    ("", "received", 4500),
+                    ("NL-OLD", "applied", 4000),
+                    ("", "on_account", 500),
+                    ("NL-OLD2", "billed", 5000),
+                    ("NL-OLD2", "earned", 5000),
+                    ("NL-OLD2", "reversed", -5000),
+                    ("NL-OLD2", "constrained", 5000),
+                ],
+                1,
+            )
+        ],
+        "ledger__skip_decisions": [
+            _decision("maple:ML-MIA2", "per_mia", "accepted"),
+            _decision("maple:ML-MIA3", "per_mia", "rejected"),
+        ],
+        "ledger__person_ids": [
+            {
+                "identifier_hmac": pseudonym("email:mia@example.com"),
+                "person_id": "per_mia",
+                "assigned_night": date(2026, 5, 2),
+            }
+        ],
+        "bank_northlake__remittances": [
+            {
+                "remittance_id": "P1",
+                "line_number": str(number),
+                "paid_date": "2026-06-20",
+                "reference": reference,
+                "amount": amount,
+                "payment_amount": "45.00",
+                "currency": "USD",
+            }
+            for number, (reference, amount) in enumerate([("NL-OLD", "40.00"), ("X", "5.00")], 1)
+        ],
         "bank_northlake__openings": [
             _opening("NL-EVE", 120, referral_token="tpr-eve"),
             _opening("NL-PAT", 120, email=" PAT@example.com ", product_line="loan"),
@@ -99,7 +143,18 @@ def skips_world() -> Tables:
                 "is_date_only": "true",
                 "email": "mia@example.com",
                 "currency": "CAD",
-            }
+            },
+            *(
+                {
+                    "reference": reference,
+                    "product_line": line,
+                    "opened_at": "2026-06-01",
+                    "is_date_only": "true",
+                    "email": "mia@example.com",
+                    "currency": "CAD",
+                }
+                for reference, line in (("ML-MIA2", "loan"), ("ML-MIA3", "checking"))
+            ),
         ],
     }
 
@@ -233,6 +288,54 @@ def _opening(
         "email": email,
         "referral_token": referral_token,
         "currency": "USD",
+    }
+
+
+def _claim(reference: str, status: str, accepted: int, paid: int | None) -> Row:
+    return {
+        "claim_id": f"clm_{reference}",
+        "bank_id": "northlake",
+        "bank_opening_id": f"northlake:{reference}",
+        "person_id": "per_mia",
+        "product_line": "savings",
+        "opened_at": datetime(2026, 4, 2, 12),
+        "opened_date": date(2026, 4, 2),
+        "fee_kind": "referral",
+        "status": status,
+        "fee_cents": 5000,
+        "accepted_cents": accepted,
+        "paid_cents": paid,
+        "currency": "USD",
+        "issued_at": datetime(2026, 5, 2, 12),
+        "accepted_at": datetime(2026, 5, 20, 12),
+        "status_at": datetime(2026, 6, 20, 12),
+    }
+
+
+def _booked(number: int, reference: str, kind: str, cents: int) -> Row:
+    is_money = kind in ("received", "applied", "on_account")
+    return {
+        "id": number,
+        "bank_id": "northlake",
+        "claim_id": f"clm_{reference}" if reference else None,
+        "document_id": "P1" if is_money else None,
+        "line_number": "1" if is_money else None,
+        "kind": kind,
+        "cents": cents,
+        "currency": "USD",
+        "booked_date": date(2026, 6, 20) if is_money else None,
+        "entered_at": datetime(2026, 5, 2 if kind == "billed" else 20, 12),
+    }
+
+
+def _decision(opening: str, person: str, decision: str) -> Row:
+    return {
+        "id": 1 if decision == "accepted" else 2,
+        "bank_opening_id": opening,
+        "person_id": person,
+        "code": "same_day_contact",
+        "decision": decision,
+        "decided_at": datetime(2026, 6, 3, 12),
     }
 
 

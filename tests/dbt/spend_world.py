@@ -46,6 +46,12 @@ def spend_world() -> Tables:
             _claim("clm_1", "northlake", "accepted", 5000, "USD"),
             _claim("clm_2", "maple", "issued", None, "CAD"),
         ],
+        "ledger__fee_entries": [
+            _booked(1, "clm_1", "northlake", "billed", 5000, "USD"),
+            _booked(2, "clm_1", "northlake", "earned", 5000, "USD"),
+            _booked(3, "clm_2", "maple", "billed", 5000, "CAD"),
+            _booked(4, "clm_2", "maple", "constrained", 5000, "CAD"),
+        ],
         "ledger__person_ids": [
             {
                 "identifier_hmac": pseudonym("recipient:rcp_cleo"),
@@ -149,6 +155,18 @@ def _claim(key: str, bank: str, status: str, accepted_cents: int | None, currenc
         "issued_at": _noon("2026-05-31"),
         "accepted_at": _noon("2026-06-20") if accepted_cents else None,
         "status_at": _noon("2026-06-25"),
+    }
+
+
+def _booked(number: int, claim: str, bank: str, kind: str, cents: int, currency: str) -> Row:
+    return {
+        "id": number,
+        "bank_id": bank,
+        "claim_id": claim,
+        "kind": kind,
+        "cents": cents,
+        "currency": currency,
+        "entered_at": _noon("2026-06-20" if kind == "earned" else "2026-05-31"),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,8 @@ def referral(world: Built, reference: str) -> tuple[object, ...]:
         ("NL-NORA", ("refused", "sold_through_app", "email", None, "USD")),
         ("NL-NOBODY", ("unmatched", None, None, None, "USD")),
         ("ML-MIA", ("review", "same_day_contact", "email", 5500, "CAD")),
+        ("ML-MIA2", ("eligible", None, "email", 17500, "CAD")),  # a person accepted it
+        ("ML-MIA3", ("refused", "reviewed", "email", None, "CAD")),  # and rejected that one
     ],
 )
 def test_each_opening_is_judged(
@@ -95,6 +98,41 @@ def test_a_claims_trail_leads_to_the_landed_batch_and_names_no_person(judged: Bu
             text = repr(connection.execute(f"select * from marts.{mart}").fetchall()).lower()
             for value in ("@", "tpr-", "eve.web", "rcp_"):
                 assert value not in text, f"{value} in {mart}"
+
+
+def test_an_accepted_same_day_opening_has_the_days_contact_in_its_trail(judged: Built) -> None:
+    rows = judged.rows(
+        "select evidence.touched_at < referrals.opened_at, contact_order"
+        " from marts.mart_commission_evidence as evidence"
+        " inner join marts.fct_skip_referrals as referrals using (claim_id)"
+        " where referrals.bank_opening_id = 'maple:ML-MIA2'"
+    )
+    assert rows == [(True, 1)]
+
+
+def test_a_fee_that_is_disputed_after_its_acceptance_is_no_revenue_any_more(judged: Built) -> None:
+    rows = judged.rows(
+        "select bank_id, month, earned_cents, reversed_cents, cash_cents,"
+        " receivable_closing_cents, constrained_closing_cents, unapplied_closing_cents"
+        " from marts.mart_fee_accruals order by 2"
+    )
+    assert rows == [
+        ("northlake", date(2026, 5, 1), 9000, 5000, 0, 4000, 5000, 0),
+        ("northlake", date(2026, 6, 1), 0, 0, 4000, 0, 5000, 500),
+    ]
+    booked = judged.rows(
+        "select revenue_kind, sum(revenue_cents) from marts.fct_conversion_revenue group by 1"
+        " order by 1"
+    )
+    assert booked == [("accepted_fee", 9000), ("reversed_fee", -5000)]
+
+
+def test_the_tie_out_finds_no_difference_from_file_to_journal(judged: Built) -> None:
+    rows = judged.rows(
+        "select remitted_cents, received_cents, journal_cash_cents, revenue_cents, credited_cents,"
+        " journal_revenue_cents, difference_cents from marts.mart_fee_tie_out"
+    )
+    assert rows == [(4500, 4500, 4500, 4000, 4000, 4000, 0)]
 
 
 def test_a_claim_keeps_its_id_from_night_to_night(judged: Built, night_after: Built) -> None:
@@ -190,6 +228,27 @@ def test_every_field_that_is_sent_has_an_owner(judged: Built) -> None:
 
 
 BAD_ROWS = {
+    "skips/bank_terms_give_every_side_its_days": (
+        "update seeds.bank_terms set response_days = 0 where clause = '4.3'"
+    ),
+    "fees/fee_accruals_equal_the_claims": (
+        "update marts.mart_fee_accruals set receivable_closing_cents = 1"
+    ),
+    "fees/fee_balances_roll_forward": (
+        "update marts.mart_fee_accruals set earned_cents = earned_cents + 1"
+    ),
+    "fees/the_journal_balances": (
+        "update marts.mart_fee_journal set debit_cents = debit_cents + 1 where debit_cents > 0"
+    ),
+    "fees/money_ties_from_remittance_to_journal": (
+        "update marts.mart_fee_tie_out set difference_cents = 1"
+    ),
+    "fees/landed_remittances_are_in_the_ledger": (
+        "update marts.mart_fee_tie_out set unreconciled_cents = 1"
+    ),
+    "fees/the_funnel_narrows_and_holds_every_opening": (
+        "update marts.mart_skip_funnel set eligible = matched + 1"
+    ),
     "skips/bank_terms_of_one_product_never_overlap": (
         "insert into seeds.bank_terms by name select * replace ('other' as contract_version,"
         " date '2026-03-01' as valid_from_date) from seeds.bank_terms"

@@ -1,47 +1,59 @@
 """The claims' life: which moves are allowed, who made them, when and why.
 
 Belongs here: registering candidates, the table of moves, and the only writer of `claims` and
-`claim_events`. Doesn't belong here: what makes an opening eligible (dbt), packs (evidence/),
-who may review what (the command line and a later issue).
+`claim_events`. Doesn't belong here: what makes an opening eligible (dbt), packs (evidence/), who
+may review and release what (approvals.py), what banks say and pay (settling.py).
 
     candidate ─► review ─► issued ─► accepted ─► part_paid ─► paid
+
+A candidate waits for its pack. A claim above the amount `four_eyes_cents` is registered in review,
+and two persons bring it back among the candidates: one reviews, another releases it.
 """
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError, LedgerError
-from touchproof.ledger.schema import claim_events, claims
+from touchproof.ledger.actors import acting_user
+from touchproof.ledger.controls import require_released, set_controls
+from touchproof.ledger.fee_entries import book, entries_of_change
+from touchproof.ledger.schema import claim_events, claims, dispute_rounds
 from touchproof.ledger.store import Ledger
 
 ELIGIBLE = "eligible"
 
 MOVES: Mapping[str, frozenset[str]] = {
     "candidate": frozenset({"review", "issued", "withdrawn", "expired"}),
-    "review": frozenset({"issued", "withdrawn", "expired"}),
+    "review": frozenset({"candidate", "issued", "withdrawn", "expired"}),
     "issued": frozenset({"accepted", "rejected", "disputed", "withdrawn", "expired"}),
     "accepted": frozenset({"part_paid", "paid", "disputed", "clawed_back", "written_off"}),
-    "part_paid": frozenset({"part_paid", "paid", "disputed", "clawed_back", "written_off"}),
-    "paid": frozenset({"disputed", "clawed_back"}),
-    "rejected": frozenset({"disputed", "written_off"}),
+    "part_paid": frozenset(
+        {"accepted", "part_paid", "paid", "disputed", "clawed_back", "written_off"}
+    ),
+    "paid": frozenset({"accepted", "part_paid", "disputed", "clawed_back"}),
+    "rejected": frozenset({"accepted", "disputed", "written_off"}),
     "disputed": frozenset({"accepted", "rejected", "withdrawn", "clawed_back", "written_off"}),
     "withdrawn": frozenset(),
     "expired": frozenset({"written_off"}),
     "clawed_back": frozenset(),
     "written_off": frozenset(),
 }
-"""The statuses that may follow each status; nothing leads back to before the issue."""
+"""The statuses that may follow each status; nothing leads back to before the issue.
+
+A corrected statement or remittance may take money back (paid to part_paid or accepted) or accept
+what was rejected.
+"""
 
 STATUSES = tuple(MOVES)
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -71,8 +83,8 @@ def is_allowed(from_status: str, to_status: str) -> bool:
 
 
 def operating_system_user() -> str:
-    """Name the person at this computer as the event log does; for the process's edge."""
-    return f"os:{getpass.getuser()}"
+    """Name who acts as the event log does (see actors.py); for the process's edge."""
+    return acting_user()
 
 
 def register_candidates(
@@ -82,7 +94,7 @@ def register_candidates(
 
     A claim that is still a candidate follows the build (a corrected fee, a merged person), and
     the log says which columns did; from review, or from being planned into a pack, on it stays
-    exactly as it is.
+    exactly as it is. A fee above the ledger's `four_eyes_cents` makes the claim wait in review.
 
     Args:
         ledger: The world's ledger.
@@ -132,7 +144,36 @@ def register_candidates(
             for row, columns in changed
         ]
         _log(connection, [*registered, *updated])
+        above = [row for row in new if row["fee_cents"] > ledger.four_eyes_cents]
+        above += [row for row, _ in changed if row["fee_cents"] > ledger.four_eyes_cents]
+        _hold_for_review(connection, above, known, now, actor)
     return RegisterReport(len(given), registered=len(new), updated=len(changed))
+
+
+def _hold_for_review(
+    connection: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    known: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+    actor: str,
+) -> None:
+    """Let claims above the amount wait in review; a released one whose fee changed waits again."""
+    if not rows:
+        return
+    for row in rows:
+        prepared_by = _preparer(connection, row["claim_id"]) if row["claim_id"] in known else actor
+        cleared = dict.fromkeys(("reviewed_by", "reviewed_at", "released_by", "released_at"))
+        set_controls(
+            connection, row["claim_id"], needs_release=True, prepared_by=prepared_by, **cleared
+        )
+    reason = "the fee is above the amount that needs a second and a third person"
+    move_within(connection, [row["claim_id"] for row in rows], "review", at, actor, reason, {})
+
+
+def _preparer(connection: Connection, claim_id: str) -> str:
+    """Return who registered a claim."""
+    first = select(claim_events.c.actor).where(claim_events.c.claim_id == claim_id)
+    return str(connection.scalar(first.order_by(claim_events.c.id).limit(1)))
 
 
 def _require_same_openings(
@@ -179,7 +220,7 @@ def move(
     if to_status == "issued":
         raise BadInputError("A claim is issued only by an evidence pack", where=to_status)
     with ledger.transaction() as connection:
-        _require_not_planned(connection, claim_ids)
+        require_not_planned(connection, claim_ids)
         move_within(connection, claim_ids, to_status, clock(), actor, reason, values or {})
 
 
@@ -196,7 +237,9 @@ def plan_into_pack(
 
     Raises:
         LedgerError: If one isn't a free candidate of that bank any more.
+        BadInputError: If one needs other persons than those who reviewed, released and issue it.
     """
+    require_released(connection, claim_ids, bank_id, pack_number)
     bound = connection.execute(
         update(claims)
         .where(
@@ -243,40 +286,97 @@ def move_within(
     reason: str,
     values: Mapping[str, Any],
 ) -> None:
-    """Move claims inside an open write transaction; see `move`."""
+    """Move claims inside an open write transaction; see `move`.
+
+    What the move means in cents is booked with it, and a dispute's round opened or ended.
+    """
     if not actor.strip() or not reason.strip():
         raise BadInputError("A move of a claim needs who and why", where=to_status)
-    statuses = status_of(connection, claim_ids)
+    rows = rows_of(connection, claim_ids)
     for claim_id in claim_ids:
-        if claim_id not in statuses:
+        if claim_id not in rows:
             raise BadInputError("There is no such claim", where=f"claim {claim_id}")
-        if not is_allowed(statuses[claim_id], to_status):
-            allowed = ", ".join(sorted(MOVES[statuses[claim_id]])) or "none"
+        status = str(rows[claim_id].status)
+        if not is_allowed(status, to_status):
+            allowed = ", ".join(sorted(MOVES[status])) or "none"
             raise BadInputError(
-                f"A claim that is {statuses[claim_id]} can't become {to_status}",
+                f"A claim that is {status} can't become {to_status}",
                 where=f"claim {claim_id}",
                 todo=f"Allowed moves: {allowed}.",
             )
+    stored = dict(values)
     if to_status == "accepted":
-        # What the bank owes is booked once, on the day on which it first agreed.
-        values = {**values, "accepted_at": func.coalesce(claims.c.accepted_at, at)}
+        # The day on which the bank first agreed stays, whatever follows.
+        stored["accepted_at"] = func.coalesce(claims.c.accepted_at, at)
     if claim_ids:
         connection.execute(
             update(claims)
             .where(claims.c.claim_id == bindparam("moved_claim_id"))
-            .values(status=to_status, status_at=at, **values),
+            .values(status=to_status, status_at=at, **stored),
             [{"moved_claim_id": claim_id} for claim_id in claim_ids],
         )
+    for claim_id in claim_ids:
+        before = rows[claim_id]._asdict()
+        after = {**before, **values, "status": to_status}
+        book(connection, entries_of_change(before, after, at, actor, reason))
+        _count_dispute(connection, claim_id, str(before["status"]), to_status, at)
     _log(
         connection,
         [
-            ClaimEvent(claim_id, statuses[claim_id], to_status, at, actor, reason)
+            ClaimEvent(claim_id, rows[claim_id].status, to_status, at, actor, reason)
             for claim_id in claim_ids
         ],
     )
 
 
-def _require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> None:
+def amend_within(
+    connection: Connection,
+    claim_id: str,
+    at: datetime,
+    actor: str,
+    reason: str,
+    values: Mapping[str, Any],
+) -> None:
+    """Change a claim's cents without moving it, booked and logged like a move."""
+    before = rows_of(connection, [claim_id])[claim_id]._asdict()
+    connection.execute(update(claims).where(claims.c.claim_id == claim_id).values(**values))
+    book(connection, entries_of_change(before, {**before, **values}, at, actor, reason))
+    status = str(before["status"])
+    _log(connection, [ClaimEvent(claim_id, status, status, at, actor, reason)])
+
+
+def note_within(
+    connection: Connection, claim_id: str, at: datetime, actor: str, reason: str
+) -> None:
+    """Log what somebody did about a claim that changed neither its status nor its cents."""
+    status = status_of(connection, [claim_id])[claim_id]
+    _log(connection, [ClaimEvent(claim_id, status, status, at, actor, reason)])
+
+
+def _count_dispute(
+    connection: Connection, claim_id: str, before: str, after: str, at: datetime
+) -> None:
+    """Open a round when a dispute begins, and end it when it does."""
+    if "disputed" not in (before, after):
+        return
+    mine = dispute_rounds.c.claim_id == claim_id
+    if before == "disputed":
+        connection.execute(
+            update(dispute_rounds)
+            .where(mine, dispute_rounds.c.closed_at.is_(None))
+            .values(closed_at=at, outcome=after)
+        )
+        return
+    rounds = connection.scalar(select(func.count()).select_from(dispute_rounds).where(mine))
+    connection.execute(
+        dispute_rounds.insert().values(
+            claim_id=claim_id, round_number=int(rounds or 0) + 1, opened_at=at
+        )
+    )
+
+
+def require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> None:
+    """Refuse to touch claims that are bound to a pack which isn't issued yet."""
     wanted = set(claim_ids)
     planned = select(claims.c.claim_id).where(
         claims.c.pack_number.is_not(None), claims.c.issued_at.is_(None)
@@ -290,11 +390,18 @@ def _require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> No
             )
 
 
+def rows_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, Row[Any]]:
+    """Return the row of each of the claims that exist."""
+    wanted, found = list(dict.fromkeys(claim_ids)), {}
+    for first in range(0, len(wanted), _AT_ONCE):
+        query = select(claims).where(claims.c.claim_id.in_(wanted[first : first + _AT_ONCE]))
+        found.update({str(row.claim_id): row for row in connection.execute(query)})
+    return found
+
+
 def status_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, str]:
     """Return the status of each of the claims that exist."""
-    wanted = set(claim_ids)
-    rows = connection.execute(select(claims.c.claim_id, claims.c.status))
-    return {str(row.claim_id): str(row.status) for row in rows if row.claim_id in wanted}
+    return {key: str(row.status) for key, row in rows_of(connection, claim_ids).items()}
 
 
 def claims_by_status(ledger: Ledger) -> dict[str, int]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     DDL,
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -294,6 +295,90 @@ claim_events = Table(
     Column("reason", Text, nullable=False),
 )
 
+# Who may bring a claim to a pack: a row once a claim needs more than one person, or was accepted.
+claim_controls = Table(
+    "claim_controls",
+    metadata,
+    Column("claim_id", Text, ForeignKey("claims.claim_id"), primary_key=True),
+    Column("needs_release", Boolean, nullable=False),  # its fee is above four_eyes_cents
+    Column("prepared_by", Text),
+    Column("reviewed_by", Text),
+    Column("reviewed_at", UtcDateTime),
+    Column("released_by", Text),
+    Column("released_at", UtcDateTime),
+    Column("accepted_by", Text),  # statement, payment, decision
+)
+
+# Every booked cent of fees, signed; what a claim or a bank stands at is the sum of its entries.
+fee_entries = Table(
+    "fee_entries",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("bank_id", Text, nullable=False),
+    Column("claim_id", Text, ForeignKey("claims.claim_id"), index=True),
+    Column("document_id", Text),  # of the remittance that brought the money
+    Column("line_number", Text),
+    Column("kind", Text, nullable=False),
+    Column("cents", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("booked_date", Date),  # the bank's value date; null: the business date of entered_at
+    Column("entered_at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_fee_entries_document", "bank_id", "document_id", "line_number"),
+)
+
+# What a bank's statements and remittances say, line by line, as its newest version says it.
+bank_lines = Table(
+    "bank_lines",
+    metadata,
+    Column("bank_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # statements, remittances
+    Column("document_id", Text, nullable=False),
+    Column("line_number", Text, nullable=False),
+    Column("line_date", Date, nullable=False),
+    Column("claim_reference", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("word", Text),  # what a statement says of the claim
+    Column("reason_code", Text),
+    Column("cents", BigInteger),
+    Column("currency", Text, nullable=False),
+    Column("claim_id", Text, ForeignKey("claims.claim_id"), index=True),
+    Column("outcome", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("first_night", Date, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("bank_id", "kind", "document_id", "line_number"),
+    Index("ix_bank_lines_outcome", "outcome"),
+)
+
+dispute_rounds = Table(
+    "dispute_rounds",
+    metadata,
+    Column("claim_id", Text, ForeignKey("claims.claim_id"), nullable=False),
+    Column("round_number", Integer, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+    Column("outcome", Text),  # the status that ended it
+    PrimaryKeyConstraint("claim_id", "round_number"),
+)
+
+# What a person decided about an opening that the rules sent to review; the newest row counts.
+skip_decisions = Table(
+    "skip_decisions",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("bank_id", Text, nullable=False),
+    Column("bank_opening_id", Text, nullable=False, index=True),
+    Column("person_id", Text, nullable=False),
+    Column("code", Text, nullable=False),  # the rule that sent it to review
+    Column("decision", Text, nullable=False),  # accepted, rejected
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False),
+    Column("evidence_sha256", Text, nullable=False),  # of what the person saw
+)
+
 model_fits = Table(
     "model_fits",
     metadata,
@@ -360,6 +445,10 @@ runs = Table(
 _REFUSALS = (
     ("claim_events", "update", "", "claim_events is append-only"),
     ("claim_events", "delete", "", "claim_events is append-only"),
+    ("fee_entries", "update", "", "fee_entries is append-only"),
+    ("fee_entries", "delete", "", "fee_entries is append-only"),
+    ("skip_decisions", "update", "", "skip_decisions is append-only"),
+    ("skip_decisions", "delete", "", "skip_decisions is append-only"),
     ("packs", "update", "OLD.state = 'issued'", "an issued pack never changes"),
     ("packs", "delete", "OLD.state = 'issued'", "an issued pack never changes"),
     ("pack_adjustments", "update", "", "pack_adjustments is append-only"),

@@ -1,8 +1,8 @@
 """The ledger as a source of the build: what it held before the night, landed as batches.
 
-Belongs here: taking the snapshot of persons, claims, suppressions and model fits. Doesn't belong
-here: their columns (sources/ledger.py), loading them (load.py), the rest of the ledger, which the
-warehouse never sees.
+Belongs here: taking the snapshot of persons, claims with their cents and decisions, suppressions
+and model fits. Doesn't belong here: their columns (sources/ledger.py), loading them (load.py), the
+rest of the ledger, which the warehouse never sees.
 
 A night that is committed, or that lies before a committed one, is never snapshot again: its batch
 is used again, so that a repeated night is built from the same state and gives the same marts.
@@ -55,7 +55,9 @@ def land_ledger(settings: Settings, night: date, clock: Clock) -> list[Batch]:
     window = Window(night, night + timedelta(days=1))
     last = ledger.last_published_night()
     if last is not None and night <= last.night:
-        return [_committed_batch(ledger, landing, window, entity) for entity in SOURCE.entities]
+        return [
+            _committed_batch(ledger, landing, window, entity, clock) for entity in SOURCE.entities
+        ]
     with ledger.reading() as connection:
         tables = [_snapshot(connection, entity) for entity in SOURCE.entities]
     landed_at = clock()
@@ -75,12 +77,20 @@ def land_ledger(settings: Settings, night: date, clock: Clock) -> list[Batch]:
 
 
 def _committed_batch(
-    ledger: Ledger, landing: Landing, window: Window, entity: EntityDefinition
+    ledger: Ledger, landing: Landing, window: Window, entity: EntityDefinition, clock: Clock
 ) -> Batch:
-    """Return the batch from which a committed night was built."""
+    """Return the batch from which a committed night was built; empty if it knew no such table."""
     batches = landing.of_window(SOURCE.name, entity.entity, window)
     row = next((row for row in ledger.published_nights() if row.night == window.start), None)
     wanted = row.ledger_batch.get(entity.entity) if row is not None else None
+    if row is not None and wanted is None and not batches:
+        empty = PartTable("ledger", entity.schema.empty_table())
+        sha256 = hashlib.sha256(canonical_json(entity.schema.names).encode()).hexdigest()
+        landed = clock()
+        batch, _ = landing.write(
+            SOURCE.name, entity.entity, window, [empty], content_sha256=sha256, landed_at=landed
+        )
+        return batch
     found = [batch for batch in batches if wanted in (None, batch.manifest.content_sha256)]
     if not found:
         raise LedgerError(

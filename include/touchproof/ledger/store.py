@@ -37,7 +37,7 @@ from touchproof.ledger.records import (
     RunRecord,
     canonical_json,
 )
-from touchproof.settings import Settings
+from touchproof.settings import FOUR_EYES_CENTS, Settings
 
 RUN_STATUSES = ("ok", "failed", "stale", "waiting")
 
@@ -60,14 +60,23 @@ class Ledger:
         url: SQLAlchemy URL, e.g. `settings.ledger_location`.
         world: The world that the ledger must belong to; a new ledger becomes this world's.
         org_id: If given, also `require_org`.
+        four_eyes_cents: Claims above this fee need a preparer, a reviewer and an issuer.
 
     Raises:
         LedgerError: If it belongs to another world or org, or is newer than this code.
     """
 
-    def __init__(self, url: str, world: str, org_id: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        world: str,
+        org_id: str | None = None,
+        *,
+        four_eyes_cents: int = FOUR_EYES_CENTS,
+    ) -> None:
         self.url = url
         self.world = world
+        self.four_eyes_cents = four_eyes_cents
         self.engine = open_engine(url)
         migrate(self.engine)
         self._own("world", world)
@@ -77,7 +86,9 @@ class Ledger:
     @classmethod
     def of(cls, settings: Settings) -> Ledger:
         """Open the ledger of the settings' world."""
-        return cls(settings.ledger_location, settings.world)
+        return cls(
+            settings.ledger_location, settings.world, four_eyes_cents=settings.four_eyes_cents
+        )
 
     def transaction(self) -> AbstractContextManager[Connection]:
         """Hold one immediate write transaction: all of it or nothing."""

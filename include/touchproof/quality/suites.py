@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from touchproof.sources.bank_statements import REASONS, REMITTANCES, STATEMENTS, WORDS
 from touchproof.sources.definition import SourceKind
 from touchproof.sources.registry import SOURCES
 
@@ -251,6 +252,30 @@ _BANK_OPENINGS = (
     Rule(Check.EMAIL, "email"),
     _unique("reference"),
 )
+_BANK_STATEMENTS = (
+    *_required("statement_id", "line_number", "statement_date", "status", "currency"),
+    _one_of("status", WORDS),
+    _one_of("reason_code", REASONS),
+    _one_of("currency", CURRENCIES),
+    *_moment("statement_date"),
+    Rule(Check.NUMBER, "amount"),
+    Rule(Check.NOT_NEGATIVE, "amount"),
+    _unique("statement_id", "line_number"),
+)
+# A bank takes money back by a line below zero.
+_BANK_REMITTANCES = (
+    *_required("remittance_id", "line_number", "paid_date", "amount", "currency"),
+    _one_of("currency", CURRENCIES),
+    *_moment("paid_date"),
+    Rule(Check.NUMBER, "amount"),
+    Rule(Check.NUMBER, "payment_amount"),
+    _unique("remittance_id", "line_number"),
+)
+_OF_BANKS = {
+    "openings": _BANK_OPENINGS,
+    STATEMENTS: _BANK_STATEMENTS,
+    REMITTANCES: _BANK_REMITTANCES,
+}
 _SALESFORCE_OBJECT = (*_required("Id", "SystemModstamp"), *_moment("SystemModstamp"))
 
 _OF_ENTITY: dict[tuple[str, str], tuple[Rule, ...]] = {
@@ -275,5 +300,5 @@ def suite_of(source: str, entity: str) -> tuple[Rule, ...] | None:
     if source == "salesforce":
         return _SALESFORCE_OBJECT
     if source.startswith("bank_"):
-        return _BANK_OPENINGS
+        return _OF_BANKS[entity]
     return _OF_ENTITY[(source, entity)]

@@ -1,8 +1,8 @@
 """Partner banks: files of directly opened products, each bank's format told by a YAML.
 
 Belongs here: the mapping's own rules, the reader that follows a mapping, and the sources built
-from `banks/*.yml`. Adding a bank is one YAML and no code. Doesn't belong here: who of the
-customers is ours (skips/).
+from `banks/*.yml`. Adding a bank is one YAML and no code. Doesn't belong here: the banks' answers
+to claims (bank_statements.py), who of the customers is ours (skips/).
 
 A value that the mapping can't convert lands as it was sent; the gate finds it there (a date that
 isn't one, an unknown product line), so that one bad row doesn't cost the file.
@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -23,6 +21,18 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from touchproof.errors import ConfigurationError
+from touchproof.sources.bank_statements import (
+    REMITTANCE_SCHEMA,
+    REMITTANCES,
+    STATEMENT_SCHEMA,
+    STATEMENTS,
+    RemittanceMapping,
+    StatementMapping,
+    TextFormat,
+    date_text,
+    number_text,
+    read_answers,
+)
 from touchproof.sources.definition import (
     EntityDefinition,
     SourceDefinition,
@@ -82,6 +92,8 @@ class BankMapping(_Strict):
     birth_date_format: str = "%Y-%m-%d"
     product_codes: Annotated[dict[str, ProductLine], Field(min_length=1)]
     existing_customer_codes: dict[str, Literal["yes", "no", ""]]
+    statements: StatementMapping | None = None
+    remittances: RemittanceMapping | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -107,6 +119,17 @@ class BankMapping(_Strict):
     def source(self) -> str:
         """Name the source system of this bank."""
         return f"bank_{self.bank_id}"
+
+    @property
+    def text_format(self) -> TextFormat:
+        """Return how this bank writes its answers."""
+        return TextFormat(
+            encoding=self.encoding,
+            delimiter=self.delimiter,
+            currency=self.currency,
+            decimal_mark=self.decimal_mark,
+            thousands_mark=self.thousands_mark,
+        )
 
 
 def load_mapping(path: Path) -> BankMapping:
@@ -150,11 +173,11 @@ def read_openings(mapping: BankMapping, path: Path, limit: int) -> pa.Table:
     )
     moment = "%Y-%m-%d" if mapping.opened_at.is_date_only else "%Y-%m-%dT%H:%M:%SZ"
     converters: dict[str, Convert] = {
-        "opened_at": partial(_date_text, mapping.opened_at.format, moment),
-        "birth_date": partial(_date_text, mapping.birth_date_format, "%Y-%m-%d"),
+        "opened_at": partial(date_text, mapping.opened_at.format, write_format=moment),
+        "birth_date": partial(date_text, mapping.birth_date_format),
         "product_line": partial(_code, mapping.product_codes),
         "existing_customer": partial(_code, mapping.existing_customer_codes),
-        "balance": partial(_number_text, mapping.decimal_mark, mapping.thousands_mark),
+        "balance": partial(number_text, mapping.decimal_mark, mapping.thousands_mark),
     }
     constants = {
         "is_date_only": "true" if mapping.opened_at.is_date_only else "false",
@@ -170,26 +193,8 @@ def read_openings(mapping: BankMapping, path: Path, limit: int) -> pa.Table:
     return pa.table({name: columns[name] for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def _date_text(read_format: str, write_format: str, text: str) -> str:
-    try:
-        return datetime.strptime(text.strip(), read_format).strftime(write_format)
-    except ValueError:
-        return text
-
-
 def _code(codes: Mapping[str, str], text: str) -> str:
     return codes.get(text.strip(), text)
-
-
-def _number_text(decimal_mark: str, thousands_mark: str, text: str) -> str:
-    plain = text.strip().replace("\u00a0", " ")
-    if thousands_mark:
-        plain = plain.replace(thousands_mark, "")
-    plain = plain.replace(decimal_mark, ".")
-    try:
-        return f"{Decimal(plain):f}" if plain else ""
-    except InvalidOperation:
-        return text
 
 
 def _source(mapping: BankMapping) -> SourceDefinition:
@@ -201,7 +206,27 @@ def _source(mapping: BankMapping) -> SourceDefinition:
         file_pattern=re.compile(mapping.file_pattern),
         reader=partial(read_openings, mapping),
     )
-    return SourceDefinition(mapping.source, SourceKind.FILES, (openings,), title=mapping.bank_name)
+    answers = [
+        EntityDefinition(
+            mapping.source,
+            name,
+            schema,
+            key=(schema.names[0], "line_number"),
+            file_pattern=re.compile(section.file_pattern),
+            reader=partial(read_answers, section, mapping.text_format, schema),
+        )
+        for name, section, schema in (
+            (STATEMENTS, mapping.statements, STATEMENT_SCHEMA),
+            (REMITTANCES, mapping.remittances, REMITTANCE_SCHEMA),
+        )
+        if section is not None
+    ]
+    return SourceDefinition(
+        mapping.source,
+        SourceKind.FILES,
+        (openings, *answers),
+        title=mapping.bank_name,
+    )
 
 
 def bank_sources(folder: Path = MAPPINGS_FOLDER) -> tuple[SourceDefinition, ...]:

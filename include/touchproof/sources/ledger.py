@@ -90,6 +90,46 @@ MODEL_FITS = EntityDefinition(
     is_snapshot=True,
 )
 
+FEE_ENTRIES = EntityDefinition(
+    "ledger",
+    "fee_entries",
+    typed_schema(
+        {
+            "id": pa.int64(),
+            "bank_id": pa.string(),
+            "claim_id": pa.string(),
+            "document_id": pa.string(),
+            "line_number": pa.string(),
+            "kind": pa.string(),
+            "cents": pa.int64(),
+            "currency": pa.string(),
+            "booked_date": pa.date32(),
+            "entered_at": _MOMENT,
+        }
+    ),
+    key=("id",),
+    is_snapshot=True,
+)
+SKIP_DECISIONS = EntityDefinition(
+    "ledger",
+    "skip_decisions",
+    typed_schema(
+        {
+            "id": pa.int64(),
+            "bank_opening_id": pa.string(),
+            "person_id": pa.string(),
+            "code": pa.string(),
+            "decision": pa.string(),
+            "decided_at": _MOMENT,
+        }
+    ),
+    key=("id",),
+    is_snapshot=True,
+)
+
 SOURCE = SourceDefinition(
-    "ledger", SourceKind.LEDGER, (PERSON_IDS, CLAIMS, SUPPRESSIONS, MODEL_FITS), title="Ledger"
+    "ledger",
+    SourceKind.LEDGER,
+    (PERSON_IDS, CLAIMS, SUPPRESSIONS, MODEL_FITS, FEE_ENTRIES, SKIP_DECISIONS),
+    title="Ledger",
 )

@@ -20,33 +20,25 @@ app_events as (
 
 ),
 
--- A fee is booked when the bank accepts it, whenever it pays or takes it back.
-accepted_fees as (
+-- A fee is revenue from the day on which the bank accepts it, whenever it pays; what a rejection, a
+-- dispute or a claw-back takes from it is booked on its own day, and both entries stay.
+fee_events as (
 
     select
-        'rv_' || md5('fee:' || claim_id) as revenue_event_id,
-        conversion_id,
-        'accepted_fee' as revenue_kind,
-        {{ business_date('coalesce(accepted_at, status_at)') }} as booked_date,
-        accepted_cents as revenue_cents,
-        currency
-    from {{ ref('int_claims_matched') }}
-    where accepted_cents <> 0
-
-),
-
--- A fee that the bank took back leaves both entries.
-fee_claw_backs as (
-
-    select
-        'rv_' || md5('fee_claw_back:' || claim_id) as revenue_event_id,
-        conversion_id,
-        'claw_back' as revenue_kind,
-        {{ business_date('status_at') }} as booked_date,
-        -1 * accepted_cents as revenue_cents,
-        currency
-    from {{ ref('int_claims_matched') }}
-    where accepted_cents <> 0 and claim_status = 'clawed_back'
+        'rv_' || md5('fee:' || entries.fee_entry_id) as revenue_event_id,
+        claims.conversion_id,
+        case entries.entry_kind
+            when 'earned' then 'accepted_fee'
+            when 'reversed' then 'reversed_fee'
+            when 'clawed_back' then 'clawed_back_fee'
+        end as revenue_kind,
+        entries.booked_date,
+        entries.entry_cents as revenue_cents,
+        entries.currency
+    from {{ ref('stg_ledger__fee_entries') }} as entries
+    inner join {{ ref('int_claims_matched') }} as claims
+        on entries.claim_id = claims.claim_id
+    where entries.entry_kind in ('earned', 'reversed', 'clawed_back')
 
 ),
 
@@ -54,9 +46,7 @@ final as (
 
     select * from app_events
     union all
-    select * from accepted_fees
-    union all
-    select * from fee_claw_backs
+    select * from fee_events
 
 )
 

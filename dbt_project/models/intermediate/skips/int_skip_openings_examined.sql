@@ -25,14 +25,62 @@ best_candidates as (
 
 ),
 
-described as (
+-- What a person decided counts for the person whom they saw. Who accepted a contact of a date-only
+-- opening's own day said that it came first: the account was opened at the end of that day.
+matched_openings as (
 
     select
-        openings.*,
+        openings.bank_opening_id,
+        openings.bank_id,
+        openings.product_line,
+        openings.opened_date,
+        openings.is_date_only,
+        openings.is_existing_customer,
+        openings.batch_id,
+        openings.landed_at,
+        openings.landed_date,
         best_candidates.person_id,
         best_candidates.match_tier,
         best_candidates.match_method,
         best_candidates.match_probability,
+        best_candidates.candidates,
+        best_candidates.equal_candidates,
+        decisions.decision,
+        case
+            when
+                openings.is_date_only
+                and decisions.decision = 'accepted'
+                and decisions.decided_code = 'same_day_contact'
+                then {{ shifted('openings.opened_at', 86399, 'seconds') }}
+            else openings.opened_at
+        end as opened_at
+    from openings
+    left join best_candidates on openings.bank_opening_id = best_candidates.bank_opening_id
+    left join {{ ref('stg_ledger__skip_decisions') }} as decisions
+        on
+            openings.bank_opening_id = decisions.bank_opening_id
+            and best_candidates.person_id = decisions.person_id
+
+),
+
+described as (
+
+    select
+        openings.bank_opening_id,
+        openings.bank_id,
+        openings.product_line,
+        openings.opened_at,
+        openings.opened_date,
+        openings.is_date_only,
+        openings.is_existing_customer,
+        openings.batch_id,
+        openings.landed_at,
+        openings.landed_date,
+        openings.person_id,
+        openings.match_tier,
+        openings.match_method,
+        openings.match_probability,
+        openings.decision,
         terms.contract_version,
         terms.clause,
         terms.fee_kind,
@@ -42,15 +90,14 @@ described as (
         terms.is_fee_lawful,
         terms.is_share_consent_required,
         terms.min_match_probability,
-        coalesce(best_candidates.candidates, 0) as candidates,
-        coalesce(best_candidates.equal_candidates, 0) as equal_candidates,
+        coalesce(openings.candidates, 0) as candidates,
+        coalesce(openings.equal_candidates, 0) as equal_candidates,
         {{ shifted('openings.opened_at', '-terms.referral_window_days', 'days') }}
             as window_started_at,
         'clm_' || md5(
             openings.bank_id || '|' || openings.bank_opening_id || '|' || terms.fee_kind
         ) as claim_id
-    from openings
-    left join best_candidates on openings.bank_opening_id = best_candidates.bank_opening_id
+    from matched_openings as openings
     left join {{ ref('bank_terms') }} as terms
         on
             openings.bank_id = terms.bank_id

@@ -9,7 +9,7 @@ matched as (
 
 ),
 
-failures as (
+broken as (
 
     -- No terms with this bank cover this product on the day of the opening.
     select
@@ -107,6 +107,28 @@ failures as (
         'late_evidence' as code
     from matched
     where contacts_in_window > 0 and contacts_in_time = 0
+
+    union all
+
+    -- A person reviewed the opening and rejected it.
+    select
+        bank_opening_id,
+        'reviewed' as code
+    from matched
+    where decision = 'rejected'
+
+),
+
+-- What a person accepted, no rule sends to review again.
+failures as (
+
+    select
+        broken.bank_opening_id,
+        broken.code
+    from broken
+    inner join matched on broken.bank_opening_id = matched.bank_opening_id
+    inner join {{ ref('skip_eligibility_rules') }} as rules on broken.code = rules.code
+    where rules.outcome = 'refused' or matched.decision is distinct from 'accepted'
 
 ),
 

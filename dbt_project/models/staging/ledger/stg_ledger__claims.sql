@@ -19,10 +19,12 @@ renamed as (
         status as claim_status,
         fee_cents,
         accepted_cents,
+        paid_cents,
         currency,
         issued_at,
         accepted_at,
-        status_at
+        status_at,
+        _window_start as as_of_date
 
     from source
 

@@ -97,7 +97,8 @@ def test_a_new_bank_is_one_yaml_and_no_code(tmp_path: Path, mapping: dict[str, A
     mapping["file_pattern"] = r"harbor-(?P<date>\d{8})\.psv"
     (tmp_path / "harbor.yml").write_text(yaml.safe_dump(mapping))
     [source] = bank_sources(tmp_path)
-    [entity] = source.entities
+    entity = source.entities[0]
+    assert [one.entity for one in source.entities] == ["openings", "statements", "remittances"]
     assert (source.name, entity.raw_table) == ("bank_harbor", "bank_harbor__openings")
     place = placed(source.entities, "harbor-20260301.psv")
     assert place is not None
