@@ -26,13 +26,15 @@ best_candidates as (
 ),
 
 -- What a person decided counts for the person whom they saw. Who accepted a contact of a date-only
--- opening's own day said that it came first: the account was opened at the end of that day.
+-- opening's own day said that it came first: the account was opened at the end of that day. Which
+-- of two openings came first still follows from what the bank reported.
 matched_openings as (
 
     select
         openings.bank_opening_id,
         openings.bank_id,
         openings.product_line,
+        openings.opened_at as reported_at,
         openings.opened_date,
         openings.is_date_only,
         openings.is_existing_customer,
@@ -70,6 +72,7 @@ described as (
         openings.bank_id,
         openings.product_line,
         openings.opened_at,
+        openings.reported_at,
         openings.opened_date,
         openings.is_date_only,
         openings.is_existing_customer,
@@ -196,7 +199,7 @@ app_sales as (
             end
         ) = 1 as is_sold_through_app,
         max(
-            case when app_openings.occurred_at < described.opened_at then 1 else 0 end
+            case when app_openings.occurred_at < described.reported_at then 1 else 0 end
         ) = 1 as has_app_product_before
     from described
     inner join app_openings
@@ -215,7 +218,7 @@ earlier_openings as (
         on
             described.person_id = other_openings.person_id
             and described.bank_id = other_openings.bank_id
-            and described.opened_at > other_openings.opened_at
+            and described.reported_at > other_openings.reported_at
 
 ),
 
