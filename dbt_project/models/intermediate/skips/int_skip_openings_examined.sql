@@ -33,6 +33,10 @@ described as (
         best_candidates.match_tier,
         best_candidates.match_method,
         best_candidates.match_probability,
+        best_candidates.match_guard,
+        best_candidates.times_likelier,
+        match_settings.automatic_threshold,
+        match_settings.min_times_likelier,
         terms.contract_version,
         terms.clause,
         terms.fee_kind,
@@ -41,9 +45,13 @@ described as (
         terms.referral_window_days,
         terms.is_fee_lawful,
         terms.is_share_consent_required,
-        terms.min_match_probability,
+        terms.claim_deadline_days,
+        terms.max_claims_a_month,
+        terms.is_unknown_customer_claimed,
+        terms.qualifying_interactions,
+        terms.excluded_channels,
+        coalesce(terms.is_same_day_contact_enough, false) as is_same_day_contact_enough,
         coalesce(best_candidates.candidates, 0) as candidates,
-        coalesce(best_candidates.equal_candidates, 0) as equal_candidates,
         {{ shifted('openings.opened_at', '-terms.referral_window_days', 'days') }}
             as window_started_at,
         'clm_' || md5(
@@ -51,6 +59,8 @@ described as (
         ) as claim_id
     from openings
     left join best_candidates on openings.bank_opening_id = best_candidates.bank_opening_id
+    left join {{ ref('bank_match_settings') }} as match_settings
+        on openings.bank_id = match_settings.bank_id
     left join {{ ref('bank_terms') }} as terms
         on
             openings.bank_id = terms.bank_id
@@ -109,7 +119,9 @@ contact_counts as (
         ) as last_touched_at
     from described
     inner join {{ ref('int_skip_contacts_qualified') }} as contacts
-        on described.person_id = contacts.person_id
+        on
+            described.person_id = contacts.person_id
+            and {{ contact_qualifies('contacts', 'described') }}
     group by described.bank_opening_id
 
 ),
