@@ -13,7 +13,8 @@ import csv
 import gzip
 import io
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -68,7 +69,7 @@ def prepare_database(connection: duckdb.DuckDBPyConnection) -> None:
     folder = PROJECT_ROOT / "dbt_project" / "seeds" / "skips"
     for seed, types in SEEDS.items():
         connection.execute(
-            f"create table seeds.{seed} as select * from read_csv(?, header = true,"
+            f"create or replace table seeds.{seed} as select * from read_csv(?, header = true,"
             f" nullstr = ''{types})",
             [str(folder / f"{seed}.csv")],
         )
@@ -197,34 +198,59 @@ def _put(connection: duckdb.DuckDBPyConnection, table: str, columns: dict[str, l
     connection.unregister("rows_to_write")
 
 
-def match(connection: duckdb.DuckDBPyConnection, sql: dict[str, str]) -> None:
+def match(
+    connection: duckdb.DuckDBPyConnection,
+    sql: Mapping[str, str],
+    *,
+    without: Sequence[str] = (),
+    exact_only: bool = False,
+) -> dict[str, float]:
     """Run the models that match, as the pipeline does.
 
     Args:
-        connection: A database filled by `fill`.
+        connection: A database filled by `fill`, or with the tables that the first models read.
         sql: The compiled SQL of `MODELS` by name.
+        without: Models that are there already.
+        exact_only: Stop before pairs are scored.
+
+    Returns:
+        The seconds of each model.
     """
+    spent = {}
+    for model in MODELS:
+        if model in without:
+            continue
+        if model == "int_skip_candidates_matched":
+            if exact_only:
+                break
+            began = time.perf_counter()
+            _score(connection)
+            spent["int_skip_pairs_scored"] = time.perf_counter() - began
+        began = time.perf_counter()
+        schema = "staging" if model.startswith("stg_") else "intermediate"
+        connection.execute(f"create or replace table {schema}.{model} as {sql[model]}")
+        spent[model] = time.perf_counter() - began
+    return spent
+
+
+def _score(connection: duckdb.DuckDBPyConnection) -> None:
     from touchproof.skips.matching import score_candidates
 
-    for model in MODELS:
-        schema = "staging" if model.startswith("stg_") else "intermediate"
-        if model == "int_skip_candidates_matched":
-            scored = score_candidates(
-                openings=_table(connection, "int_skip_openings_described"),
-                people=_table(connection, "int_skip_people_described"),
-                emails=connection.sql(
-                    "select person_id from intermediate.int_person_identifiers"
-                    " where identifier_type = 'email'"
-                ).to_arrow_table(),
-                certain_pairs=_table(connection, "int_skip_pairs_certain"),
-                nicknames=connection.sql("select * from seeds.nicknames").to_arrow_table(),
-            )
-            connection.register("rows_to_write", scored)
-            connection.execute(
-                "create or replace table intermediate.int_skip_pairs_scored as"
-                " select * from rows_to_write"
-            )
-        connection.execute(f"create or replace table {schema}.{model} as {sql[model]}")
+    scored = score_candidates(
+        openings=_table(connection, "int_skip_openings_described"),
+        people=_table(connection, "int_skip_people_described"),
+        emails=connection.sql(
+            "select person_id from intermediate.int_person_identifiers"
+            " where identifier_type = 'email'"
+        ).to_arrow_table(),
+        certain_pairs=_table(connection, "int_skip_pairs_certain"),
+        nicknames=connection.sql("select * from seeds.nicknames").to_arrow_table(),
+    )
+    connection.register("rows_to_write", scored)
+    connection.execute(
+        "create or replace table intermediate.int_skip_pairs_scored as select * from rows_to_write"
+    )
+    connection.unregister("rows_to_write")
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> pa.Table:

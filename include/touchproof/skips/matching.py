@@ -81,7 +81,6 @@ def score_candidates(
     """
     connection = connect_memory()
     try:
-        connection.execute("set threads = 1")  # the same sums whatever the machine
         for name, table in (
             ("given_openings", openings),
             ("given_people", people),
@@ -92,7 +91,6 @@ def score_candidates(
             connection.register(name, table)
         prepare(connection)
         model = train(connection)
-        connection.execute("reset threads")
         score(connection, model)
         found = _told_apart(connection)
     finally:

@@ -27,7 +27,7 @@ from touchproof.skips.comparisons import (
     level_number,
 )
 
-SAMPLE = 1500
+SAMPLE = 1000
 """Records of each side whose every pair teaches how often strangers agree."""
 MIN_TRAINING_PAIRS = 50
 PRIOR_PAIRS, PRIOR_STRANGERS = 200.0, 200_000.0
@@ -237,9 +237,11 @@ def _learn(
     linker = _linker(
         connection, fields, weights, count, "taught_openings", "taught_records", [rule]
     )
+    connection.execute("set threads = 1")  # the same sums whatever the machine
     session = linker.training.estimate_parameters_using_expectation_maximisation(
         rule, estimate_without_term_frequencies=True
     )
+    connection.execute("reset threads")
     found = {
         comparison.output_column_name: tuple(
             level.m_probability if isinstance(level.m_probability, float) else None

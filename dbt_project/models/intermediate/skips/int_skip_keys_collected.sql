@@ -153,10 +153,8 @@ name_keys as (
 
 ),
 
-collected as (
+person_keys as (
 
-    select * from opening_keys
-    union all
     select * from token_keys
     union all
     select * from email_keys
@@ -169,6 +167,26 @@ collected as (
 
 ),
 
+-- Of people's keys, which are many, only those that an opening has.
+collected as (
+
+    select * from opening_keys
+    where match_key is not null
+
+    union all
+
+    select person_keys.*
+    from person_keys
+    where exists (
+        select 1
+        from opening_keys
+        where
+            opening_keys.match_method = person_keys.match_method
+            and opening_keys.match_key = person_keys.match_key
+    )
+
+),
+
 final as (
 
     select distinct
@@ -177,7 +195,6 @@ final as (
         match_method,
         match_key
     from collected
-    where match_key is not null
 
 )
 
