@@ -190,7 +190,7 @@ def _terms(row: dict[str, str]) -> Terms:
         other=(
             ("is_fee_lawful", "yes"),
             ("is_share_consent_required", "no"),
-            ("min_match_probability", row["min_match_probability"]),
+            ("claim_deadline_days", row["claim_deadline_days"]),
         ),
     )
 

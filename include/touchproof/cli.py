@@ -21,6 +21,7 @@ from touchproof import (
     cli_push,
     cli_quarantine,
     cli_sandbox,
+    cli_skips,
     cli_sql,
     cli_status,
 )
@@ -45,6 +46,7 @@ app.add_typer(cli_evidence.app, name="evidence")
 app.add_typer(cli_ledger.app, name="ledger")
 app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_sandbox.app, name="sandbox")
+app.add_typer(cli_skips.app, name="skips")
 
 
 def main() -> None:

@@ -24,6 +24,9 @@ def generate(
     days: Annotated[int, typer.Option("--days", min=1, help="How many days of drops.")],
     out: Annotated[Path, typer.Option("--out", help="Gets drops/, truth/ and salesforce/.")],
     seed: Annotated[int, typer.Option("--seed", min=0, help="Everything follows from it.")] = 7,
+    hostile: Annotated[
+        bool, typer.Option("--hostile", help="Twins, namesakes, typos and married names abound.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a world: source drops in OUT/drops, planted truth in OUT/truth."""
@@ -38,6 +41,7 @@ def generate(
         customers,
         days,
         seed,
+        is_hostile=hostile,
         progress=lambda done, of: warn(f"day {done} of {of}") if done % tenth == 0 else None,
     )
     say_report(plain(report), as_json=as_json)

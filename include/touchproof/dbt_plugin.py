@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -24,6 +24,8 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from touchproof.closed_months import attach_closed_months
 from touchproof.dbt_settings import NIGHT_VARIABLE
 from touchproof.settings import Settings
+from touchproof.skips.keyed_hash import read_keys, secrets_of
+from touchproof.skips.terms_seed import check_terms
 from touchproof.warehouse import (
     acquire_warehouse_lock,
     attach_published,
@@ -32,6 +34,7 @@ from touchproof.warehouse import (
 
 PUBLISHED_DATABASE = "published"
 PSEUDONYM_CHARACTERS = 32
+_HASHED = "kind || ':' || normalised"
 _BLOCK = hashlib.sha256().block_size
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 _NUMBER = re.compile(r"\d{3,}")
@@ -57,14 +60,35 @@ def pseudonym_macro(key: bytes) -> str:
     Args:
         key: The pseudonym key.
     """
+    return (
+        "create or replace temporary macro pseudonym(plain) as "
+        f"left({_digest(key, 'plain')}, {PSEUDONYM_CHARACTERS})"
+    )
+
+
+def keyed_hash_macro(secrets: Mapping[str, bytes]) -> str:
+    """Return SQL that creates `keyed_hash(key_id, kind, normalised)` of skips/keyed_hash.py.
+
+    An unknown key id gives null.
+
+    Args:
+        secrets: The banks' secrets by key id.
+    """
+    branches = " ".join(
+        f"when '{key_id}' then {_digest(secret, _HASHED)}" for key_id, secret in secrets.items()
+    )
+    return (
+        "create or replace temporary macro keyed_hash(key_id, kind, normalised) as "
+        f"case key_id when null then null {branches} end"
+    )
+
+
+def _digest(key: bytes, plain: str) -> str:
+    """Return SQL of the HMAC-SHA256 (RFC 2104) of a text, 64 hex digits."""
     block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
     inner = bytes(byte ^ 0x36 for byte in block).hex()
     outer = bytes(byte ^ 0x5C for byte in block).hex()
-    digest = f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode(plain))))"
-    return (
-        "create or replace temporary macro pseudonym(plain) as "
-        f"left({digest}, {PSEUDONYM_CHARACTERS})"
-    )
+    return f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode({plain}))))"
 
 
 def night_macro(night: date) -> str:
@@ -99,8 +123,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
     """Bring lock, key and masking to dbt; named in profiles.yml."""
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:
-        """Take the warehouse lock before dbt opens the file; wait for whoever holds it."""
+        """Check the terms, then take the warehouse lock before dbt opens the file."""
         self.settings = _Process.settings or Settings()
+        check_terms()
         _mask_messages()
         in_memory = self.creds is not None and self.creds.path == ":memory:"
         if not in_memory and not _Process.holds_lock:
@@ -119,8 +144,9 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
         attach_closed_months(conn, self.settings)
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Give the cursor its macros `pseudonym` and `build_night`; the key goes no further."""
+        """Give the cursor its macros; the keys go no further."""
         cursor.execute(pseudonym_macro(self.settings.require_pseudonym_key()))
+        cursor.execute(keyed_hash_macro(secrets_of(self.settings, read_keys())))
         night = os.environ.get(NIGHT_VARIABLE)
         cursor.execute(night_macro(date.fromisoformat(night) if night else date.max))
 

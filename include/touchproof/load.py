@@ -34,6 +34,7 @@ from touchproof.raw_tables import (
     remember_loads,
 )
 from touchproof.settings import Settings
+from touchproof.skips.terms_seed import banks_without_basis
 from touchproof.sources.definition import EntityDefinition
 from touchproof.sources.registry import entities
 from touchproof.warehouse import connect_warehouse, warehouse_lock
@@ -56,13 +57,17 @@ class TableLoad:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """Report one load; `rows_loaded` is 0 when nothing was new."""
+    """Report one load; `rows_loaded` is 0 when nothing was new.
+
+    `stopped` says which banks may not be loaded, a sentence each.
+    """
 
     night: date
     windows_replaced: int
     rows_loaded: int
     rows_total: int
     tables: tuple[TableLoad, ...]
+    stopped: tuple[str, ...] = ()
 
 
 def load_batches(
@@ -87,6 +92,9 @@ def load_batches(
     landing = Landing(settings.paths.landing)
     paths = settings.paths
     tables = []
+    stopped = banks_without_basis()
+    for sentence in stopped.values():
+        logger.warning("%s", sentence)
     with warehouse_lock(
         paths.warehouse_lock,
         "load",
@@ -97,6 +105,9 @@ def load_batches(
         try:
             create_bookkeeping(connection)
             for entity in entities():
+                if entity.source.removeprefix("bank_") in stopped:
+                    create_table(connection, entity)
+                    continue
                 tables.append(_load_entity(connection, landing, entity, night, clock()))
         finally:
             connection.close()
@@ -106,6 +117,7 @@ def load_batches(
         sum(table.rows_loaded for table in tables),
         sum(table.rows_total for table in tables),
         tuple(tables),
+        tuple(stopped.values()),
     )
     logger.info(
         "load night %s: %s windows, %s rows", night, report.windows_replaced, report.rows_loaded

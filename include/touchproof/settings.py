@@ -123,6 +123,7 @@ class Settings(BaseSettings):
     business_timezone: str = "America/New_York"
     reporting_currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     pseudonym_key: SecretStr | None = None
+    bank_hash_keys: SecretStr | None = None
     drops_dir: Path | None = None
     ledger_url: str | None = None
     lock_timeout_seconds: float = 1800.0

@@ -12,6 +12,7 @@ from dbt_built import Built
 from dbt_planted import NIGHT, plant
 from skips_world import LAST_DAY, after_the_push, skips_world
 
+from touchproof.dbt_plugin import night_macro
 from touchproof.settings import Settings
 from touchproof.transform import build
 
@@ -261,6 +262,18 @@ BAD_ROWS = {
         "insert into seeds.bank_terms by name select * replace ('bonus' as fee_kind)"
         " from seeds.bank_terms where clause = '4.3'"
     ),
+    "skips/bank_terms_of_one_contract_have_one_currency": (
+        "update seeds.bank_terms set currency = 'EUR' where clause = '4.3'"
+    ),
+    "skips/bank_terms_name_no_unlawful_fee": (
+        "update seeds.bank_terms set is_fee_lawful = false where clause = '4.3'"
+    ),
+    "skips/every_bank_with_openings_has_a_legal_basis": (
+        "update seeds.bank_match_settings set legal_basis = null where bank_id = 'maple'"
+    ),
+    "skips/hash_keys_of_one_bank_never_overlap": (
+        "insert into seeds.bank_hash_keys values ('maple', 'maple-2', date '2026-01-01', null)"
+    ),
     "skips/every_opening_is_eligible_refused_reviewed_or_unmatched": (
         "delete from marts.fct_skip_referrals where eligibility = 'unmatched'"
     ),
@@ -287,6 +300,7 @@ def test_each_data_test_fails_on_bad_rows_and_passes_on_good_ones(
 ) -> None:
     sql = judged.compiled("tests", f"{test}.sql")
     with duckdb.connect(str(judged.copy(tmp_path))) as connection:
+        connection.execute(night_macro(NIGHT))
         assert connection.execute(sql).fetchall() == []
         connection.execute(BAD_ROWS[test])
         assert connection.execute(sql).fetchall() != []

@@ -112,7 +112,8 @@ def test_duckdb_is_opened_in_one_place() -> None:
         for path in python_files(INCLUDE)
         if re.search(r"duckdb\.connect\(", path.read_text())
     }
-    assert callers == {"include/touchproof/warehouse.py"}
+    at_the_bank = {"include/touchproof/skips/blind_match.py"}  # one file, without our library
+    assert callers == {"include/touchproof/warehouse.py"} | at_the_bank
 
 
 def test_only_the_edges_read_the_clock() -> None:

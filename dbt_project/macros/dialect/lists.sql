@@ -17,3 +17,9 @@ holds.
 {% macro list_length(values) -%}
     len({{ values }})
 {%- endmacro %}
+
+
+{#- Whether a text of values between bars (`click|visit`) has a value. -#}
+{% macro is_listed(bar_text, value) -%}
+    ('|' || coalesce({{ bar_text }}, '') || '|') like ('%|' || {{ value }} || '|%')
+{%- endmacro %}

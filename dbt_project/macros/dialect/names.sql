@@ -1,9 +1,41 @@
 {#-
-The one form of a name by which two records are compared: letters and digits of any script, lower
-case, without accents, blanks, hyphens and apostrophes; a name without any is null.
+The forms in which values of two records are compared. touchproof.skips.normalise has the same
+rules for single values, and a test holds both against each other.
 -#}
+
+
+{#- A name: letters and digits of any script, lower case, without accents, blanks and signs. -#}
 {% macro normalised_name(text) -%}
-    nullif(regexp_replace(lower(strip_accents({{ text }})), '[^\p{L}\p{N}]', '', 'g'), '')
+    nullif(
+        regexp_replace(
+            replace(replace(replace(replace(
+                translate(strip_accents(lower({{ text }})), 'łøđðıħŧĸŋ', 'loddihtkn'),
+                'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe'), 'þ', 'th'),
+            '[^\p{L}\p{N}]', '', 'g'
+        ),
+        ''
+    )
+{%- endmacro %}
+
+
+{#- A phone number: + and its digits; ten digits alone are North American. -#}
+{% macro normalised_phone(text) -%}
+    {%- set digits = "regexp_replace(" ~ text ~ ", '[^0-9]', '', 'g')" -%}
+    {%- set abroad = "regexp_replace(" ~ digits ~ ", '^00', '')" -%}
+    case
+        when length({{ digits }}) = 10 and ltrim({{ text }}) not like '+%' then '+1' || {{ digits }}
+        when length({{ abroad }}) between 8 and 15 then '+' || {{ abroad }}
+    end
+{%- endmacro %}
+
+
+{#-
+The keyed hash of a normalised value, `<key id>:<64 hex digits>`.
+
+The plugin touchproof.dbt_plugin brings the function and the banks' keys; SQL never sees them.
+-#}
+{% macro keyed_hash(key_id, kind, normalised) -%}
+    {{ key_id }} || ':' || keyed_hash({{ key_id }}, '{{ kind }}', {{ normalised }})
 {%- endmacro %}
 
 
@@ -18,13 +50,4 @@ ZIP+4 the first five.
         ),
         ''
     )
-{%- endmacro %}
-
-
-{#- The key of the exact match by name, birth date and postcode; null if any of them is missing. -#}
-{% macro name_birth_postcode_key(first_name, last_name, birth_date, postal_code) -%}
-    {{ normalised_name(first_name) }}
-    || '|' || {{ normalised_name(last_name) }}
-    || '|' || cast({{ birth_date }} as varchar)
-    || '|' || {{ normalised_postcode(postal_code) }}
 {%- endmacro %}

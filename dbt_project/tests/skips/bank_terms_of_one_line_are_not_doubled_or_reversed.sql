@@ -3,7 +3,9 @@ select
     bank_id,
     product_line,
     fee_kind,
-    valid_from_date
+    valid_from_date,
+    min(contract_version || ' ' || clause) as one_line,
+    max(contract_version || ' ' || clause) as other_line
 from {{ ref('bank_terms') }}
 group by bank_id, product_line, fee_kind, valid_from_date
 having

@@ -1,13 +1,17 @@
--- Openings received = eligible + refused + review + unmatched, bank by bank.
+-- Openings landed = eligible + refused + review + unmatched, bank by bank. A control total of the
+-- bank's own, where a file carries one, belongs beside `received`.
 with
 
 received as (
+    {% for bank_source in var('bank_sources') %}
+    {% if not loop.first %}union all{% endif %}
 
     select
-        bank_id,
-        count(*) as openings
-    from {{ ref('stg_banks__openings') }}
-    group by bank_id
+        '{{ bank_source | replace("bank_", "") }}' as bank_id,
+        count(distinct reference) as openings
+    from {{ raw_rows(bank_source, 'openings') }} as raw_rows
+    having count(*) > 0
+    {% endfor %}
 
 ),
 

@@ -57,8 +57,16 @@ SCHEMA = text_schema(
     "existing_customer",
     "balance",
     "currency",
+    "phone",
+    "email_hash",
+    "phone_hash",
+    "hash_key_id",
+    "matched_row_id",
 )
 _MAPPED = frozenset(SCHEMA.names) - {"is_date_only", "currency"}
+_PERSONAL = frozenset({"email", "first_name", "last_name", "birth_date", "postal_code", "phone"})
+_OPTIONAL = _PERSONAL | {"email_hash", "phone_hash", "hash_key_id", "matched_row_id"}
+"""A bank that sends hashes, or matches blindly on its own side, leaves the others out."""
 ProductLine = Literal["savings", "checking", "loan", "transfer"]
 Convert = Callable[[str], str]
 
@@ -105,8 +113,8 @@ class BankMapping(_Strict):
             raise ValueError("file_pattern needs the group (?P<date>\\d{8})")
         if len(set(self.header)) != len(self.header):
             raise ValueError("header names a column twice")
-        if set(self.columns) != _MAPPED:
-            wrong = sorted(set(self.columns) ^ _MAPPED)
+        wrong = sorted((set(self.columns) ^ _MAPPED) - (_OPTIONAL - set(self.columns)))
+        if wrong:
             raise ValueError(f"columns must map exactly ours; wrong or missing: {', '.join(wrong)}")
         absent = sorted(set(self.columns.values()) - set(self.header))
         if absent:
@@ -186,6 +194,8 @@ def read_openings(mapping: BankMapping, path: Path, limit: int) -> pa.Table:
     columns: dict[str, list[str]] = {
         name: [text] * table.num_rows for name, text in constants.items()
     }
+    for name in _OPTIONAL - set(mapping.columns):
+        columns[name] = [""] * table.num_rows
     for name, theirs in mapping.columns.items():
         texts = [str(text) for text in table.column(theirs).to_pylist()]
         convert = converters.get(name)

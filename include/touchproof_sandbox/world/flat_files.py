@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from touchproof_sandbox.world import calendar
+from touchproof_sandbox.world.bank_customers import bank_customer
 from touchproof_sandbox.world.campaigns import CAMPAIGNS, DIRECT, ORGANIC, PRODUCT_LINES
 from touchproof_sandbox.world.files import csv_text, gzip_bytes
 from touchproof_sandbox.world.people import People
@@ -26,9 +27,10 @@ _CONSENTS = ("consent_event_id", "app_user_id", "email", "channel", "state", "ch
              "source")  # fmt: skip
 _NORTHLAKE = ("reference", "product_code", "opened_at", "customer_email", "first_name",
               "last_name", "birth_date", "zip", "referral_token", "existing_customer",
-              "opening_balance")  # fmt: skip
+              "opening_balance", "customer_phone")  # fmt: skip
 _MAPLE = ("reference", "produit", "date_ouverture", "courriel", "prenom", "nom",
-          "date_naissance", "code_postal", "jeton", "client_existant", "solde")  # fmt: skip
+          "date_naissance", "code_postal", "jeton", "client_existant", "solde",
+          "telephone")  # fmt: skip
 _NORTHLAKE_CODES = ("SAV", "CHK", "LOAN", "TRF")
 _MAPLE_CODES = ("EPARGNE", "CHEQUE", "PRET", "VIREMENT")
 
@@ -140,63 +142,54 @@ def _product_rows(people: People, day: Day) -> list[list[Any]]:
     return rows
 
 
-def bank_files(people: People, day: Day) -> dict[str, dict[str, bytes]]:
+def bank_files(seed: int, people: People, day: Day) -> dict[str, dict[str, bytes]]:
     """Return the files of each bank that reported openings, by bank and file name."""
     stamp = f"{calendar.date_of(day.day):%Y%m%d}"
     northlake = [o for o in day.openings if o.bank_id == "bank_northlake"]
     maple = [o for o in day.openings if o.bank_id == "bank_maple"]
     files: dict[str, dict[str, bytes]] = {}
     if northlake:
-        text = csv_text(_NORTHLAKE, [_northlake_row(people, o) for o in northlake])
+        text = csv_text(_NORTHLAKE, [_northlake_row(seed, people, o) for o in northlake])
         files["bank_northlake"] = {f"openings_{stamp}.csv.gz": gzip_bytes(text.encode())}
     if maple:
-        text = csv_text(_MAPLE, [_maple_row(people, o) for o in maple], delimiter=";")
+        text = csv_text(_MAPLE, [_maple_row(seed, people, o) for o in maple], delimiter=";")
         files["bank_maple"] = {f"ouvertures_{stamp}.txt": text.encode("latin-1", "replace")}
     return files
 
 
-def _bank_email(people: People, opening: BankOpening) -> str:
-    """Return the address that the bank knows: mostly ours, sometimes another or none."""
-    person, variant = opening.person, opening.variant
-    if variant < 60:
-        return ""
-    ours = int(people.app_address[person])
-    address = 1 - ours if variant < 160 and people.has_second_email[person] else ours
-    return messy_email(people.emails[address][person], variant)
-
-
-def _northlake_row(people: People, opening: BankOpening) -> list[Any]:
-    person, balance = opening.person, opening.balance_cents
+def _northlake_row(seed: int, people: People, opening: BankOpening) -> list[Any]:
+    customer, balance = bank_customer(seed, people, opening.person), opening.balance_cents
+    last_name, phone = customer.last_name, customer.phone
     return [
         opening.reference,
         _NORTHLAKE_CODES[opening.product],
         calendar.iso_utc(opening.at),
-        _bank_email(people, opening),
-        people.first_names[person],
-        people.last_names[person].upper()
-        if opening.variant % 9 == 0
-        else people.last_names[person],
-        "" if opening.variant % 31 == 0 else people.birth_dates[person].isoformat(),
-        people.postal_codes[person],
+        messy_email(customer.email, opening.variant) if customer.email else "",
+        customer.first_name,
+        last_name.upper() if opening.variant % 9 == 0 else last_name,
+        customer.birth_date.isoformat() if customer.birth_date else "",
+        customer.postal_code,
         opening.token,
         {"yes": "Y", "no": "N"}.get(opening.existing, ""),
         f"{balance // 100}.{balance % 100:02d}",
+        f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}" if phone else "",
     ]
 
 
-def _maple_row(people: People, opening: BankOpening) -> list[Any]:
-    person, balance = opening.person, opening.balance_cents
+def _maple_row(seed: int, people: People, opening: BankOpening) -> list[Any]:
+    customer, balance = bank_customer(seed, people, opening.person), opening.balance_cents
     day = calendar.date_of((opening.at - calendar.epoch_of(0)) // calendar.DAY_SECONDS)
     return [
         opening.reference,
         _MAPLE_CODES[opening.product],
         f"{day:%d.%m.%Y}",
-        _bank_email(people, opening),
-        people.first_names[person],
-        people.last_names[person],
-        "" if opening.variant % 31 == 0 else f"{people.birth_dates[person]:%d.%m.%Y}",
-        people.postal_codes[person],
+        messy_email(customer.email, opening.variant) if customer.email else "",
+        customer.first_name,
+        customer.last_name,
+        f"{customer.birth_date:%d.%m.%Y}" if customer.birth_date else "",
+        customer.postal_code,
         opening.token,
         {"yes": "O", "no": "N"}.get(opening.existing, ""),
         f"{balance // 100},{balance % 100:02d}",
+        customer.phone.removeprefix("+1"),
     ]

@@ -19,7 +19,13 @@ WORLD_FILE = "world.json"
 
 
 def generate(
-    out: Path, customers: int, days: int, seed: int, *, progress: Progress | None = None
+    out: Path,
+    customers: int,
+    days: int,
+    seed: int,
+    *,
+    is_hostile: bool = False,
+    progress: Progress | None = None,
 ) -> GenerationReport:
     """Write a new world: `days` days of drops, the truth and the CRM on the last evening.
 
@@ -30,6 +36,7 @@ def generate(
         customers: How many people there are.
         days: How many days of drops, at least 1.
         seed: The world's seed, at least 0.
+        is_hostile: Whether the banks' records of people differ from ours as much as they can.
         progress: Called with the number of days lived and of all days.
 
     Raises:
@@ -37,11 +44,17 @@ def generate(
     """
     if days < 1:
         raise BadInputError("A world needs at least one day", where=f"days {days}")
-    world, last = World(seed, customers), days - 1
+    last = days - 1
     generated = days
     if (out / WORLD_FILE).exists():
         content = read_world(out)
         _require_same(content, seed, customers, out)
+        if content.get("is_hostile", False) != is_hostile:
+            raise BadInputError(
+                "Another world lies there: one of the two is hostile",
+                where=str(out / WORLD_FILE),
+                todo="Use the same setting, or another folder.",
+            )
         if content["first_night"] != calendar.date_of(last).isoformat():
             raise BadInputError(
                 "Another world lies there: its first night differs",
@@ -49,8 +62,9 @@ def generate(
                 todo="Use its number of days, or another folder.",
             )
         generated = max(days, content["days_generated"])
+    world = World(seed, customers, is_hostile=is_hostile)
     report = world.write(out, 0, last, seed_day=last, truth_day=generated - 1, progress=progress)
-    _write_world(out, seed, customers, generated, calendar.date_of(last))
+    _write_world(out, seed, customers, generated, calendar.date_of(last), is_hostile)
     return report
 
 
@@ -87,7 +101,8 @@ def generate_days(
         )
     seed_as_of = date.fromisoformat(content["crm_seed_as_of"])
     generated = max(content["days_generated"], last + 1)
-    report = World(seed, customers).write(
+    is_hostile = content.get("is_hostile", False)
+    report = World(seed, customers, is_hostile=is_hostile).write(
         out,
         first,
         last,
@@ -95,7 +110,7 @@ def generate_days(
         truth_day=generated - 1,
         progress=progress,
     )
-    _write_world(out, seed, customers, generated, seed_as_of)
+    _write_world(out, seed, customers, generated, seed_as_of, is_hostile)
     return report
 
 
@@ -121,11 +136,14 @@ def _require_same(content: dict[str, Any], seed: int, customers: int, out: Path)
         )
 
 
-def _write_world(out: Path, seed: int, customers: int, days: int, seed_as_of: date) -> None:
+def _write_world(
+    out: Path, seed: int, customers: int, days: int, seed_as_of: date, is_hostile: bool
+) -> None:
     content = {
         "kind": "pretend",
         "seed": seed,
         "customers": customers,
+        "is_hostile": is_hostile,
         "days_generated": days,
         "start_date": calendar.START.isoformat(),
         "first_night": seed_as_of.isoformat(),

@@ -49,12 +49,23 @@ MAIL_DOMAINS = (
 )
 WORK_DOMAINS = ("harborworks.example", "cedarlabs.example", "mapleco.example", "ridgeline.example")
 
-_LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D"})
+NICKNAMES = {
+    "James": ("Jim", "Jimmy"), "Robert": ("Bob", "Rob"), "Patricia": ("Pat", "Trish"),
+    "Michael": ("Mike",), "David": ("Dave",), "Barbara": ("Barb",), "Susan": ("Sue",),
+    "Daniel": ("Dan", "Danny"), "Jessica": ("Jess",), "Thomas": ("Tom",), "Anthony": ("Tony",),
+    "Steven": ("Steve",), "Olivia": ("Liv",), "Mateo": ("Teo",), "Valentina": ("Val",),
+    "Geneviève": ("Gen", "Ginette"), "Sébastien": ("Seb",), "Isabella": ("Bella", "Izzy"),
+    "Gabriel": ("Gabe",), "Caleb": ("Cale",), "Nadia": ("Nadi",), "Aaliyah": ("Lia",),
+    "José": ("Pepe",), "Mary": ("Molly",), "Linda": ("Lindy",), "Nancy": ("Nan",),
+}  # fmt: skip
+"""Short forms; some are in no list of nicknames."""
+
+LETTERS = str.maketrans({"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "đ": "d", "Đ": "D"})
 
 
 def mail_name(name: str) -> str:
     """Return the part of a name that fits into an e-mail address."""
     plain = (
-        unicodedata.normalize("NFKD", name.translate(_LETTERS)).encode("ascii", "ignore").decode()
+        unicodedata.normalize("NFKD", name.translate(LETTERS)).encode("ascii", "ignore").decode()
     )
     return "".join(letter for letter in plain.lower() if letter.isalnum())

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from touchproof_sandbox.world.calendar import epoch_of
 from touchproof_sandbox.world.campaigns import CAMPAIGNS, numbers_of
+from touchproof_sandbox.world.mess import ORDINARY, Mess, relate
 from touchproof_sandbox.world.names import (
     FIRST_NAMES,
     LAST_NAMES,
@@ -39,7 +40,8 @@ class People:
     `device_count[p]` stay unused), `emails[a][p]` the address a (0, 1; the second may be empty)
     and `recipients[a][p]` the mail system's id of that address. `affinity` has one row a channel
     family (paid_search, paid_social, organic_social, display, search, direct), `needs` one row a
-    product line. `list_member[c]` says who is on purchased list c (a campaign number).
+    product line. `list_member[c]` says who is on purchased list c (a campaign number). `partner` is
+    whom a person lives with (-1: nobody), `mess` how far the banks' records differ from ours.
     """
 
     count: int
@@ -70,6 +72,8 @@ class People:
     list_member: dict[int, NDArray[np.bool_]]
     list_address: NDArray[np.int64]
     app_address: NDArray[np.int64]
+    partner: NDArray[np.int64]
+    mess: Mess
 
     def country(self, person: int) -> str:
         """Return `US` or `CA`."""
@@ -84,12 +88,13 @@ class People:
         return BANKS[self.country(person)]
 
 
-def make_people(seed: int, count: int) -> People:
+def make_people(seed: int, count: int, mess: Mess = ORDINARY) -> People:
     """Make `count` people.
 
     Args:
         seed: The world's seed.
         count: How many people, at least 1.
+        mess: How many are related, and how the banks' records of them differ.
     """
     rng = stream(seed, "people")
     is_canadian = rng.random(count) < 0.20
@@ -99,6 +104,17 @@ def make_people(seed: int, count: int) -> People:
         date(1946, 1, 1) + timedelta(days=int(days)) for days in rng.integers(0, 60 * 365, count)
     ]
     cities, regions, postal_codes = _places(rng, is_canadian)
+    relations = relate(seed, mess, is_canadian)
+    for one, other, takes_first, takes_last, takes_birth, takes_place in relations.copies():
+        first[other] = first[one if takes_first else other]
+        last[other] = last[one if takes_last else other]
+        births[other] = births[one if takes_birth else other]
+        home = one if takes_place else other
+        cities[other], regions[other] = cities[home], regions[home]
+        postal_codes[other] = postal_codes[home]
+    partner = np.full(count, -1, dtype=np.int64)
+    partner[relations.partners[:, 0]] = relations.partners[:, 1]
+    partner[relations.partners[:, 1]] = relations.partners[:, 0]
     phones = [f"+1555{number:07d}" for number in rng.permutation(9_000_000)[:count] + 1_000_000]
     has_second = rng.random(count) < 0.35
     emails = _emails(rng, first, last)
@@ -146,6 +162,8 @@ def make_people(seed: int, count: int) -> People:
         list_member=lists,
         list_address=np.where(has_second & (traits.random(count) < 0.5), 1, 0),
         app_address=np.where(has_second & (traits.random(count) < 0.2), 1, 0),
+        partner=partner,
+        mess=mess,
     )
 
 

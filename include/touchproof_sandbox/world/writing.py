@@ -22,6 +22,7 @@ from touchproof_sandbox.world.flat_files import app_files, bank_files
 from touchproof_sandbox.world.ga4 import EventTable, event_table
 from touchproof_sandbox.world.mail_events import mail_events
 from touchproof_sandbox.world.media_files import media_files
+from touchproof_sandbox.world.mess import HOSTILE, ORDINARY
 from touchproof_sandbox.world.people import People, make_people
 from touchproof_sandbox.world.records import BankOpening, Cause, Day, Registration
 from touchproof_sandbox.world.simulation import Simulation
@@ -80,12 +81,13 @@ class World:
     Args:
         seed: Non-negative number from which everything follows.
         customers: How many people there are, at least 1.
+        is_hostile: Whether the banks' records differ from ours as much as they can.
 
     Raises:
         BadInputError: If seed or customers are out of range.
     """
 
-    def __init__(self, seed: int, customers: int) -> None:
+    def __init__(self, seed: int, customers: int, *, is_hostile: bool = False) -> None:
         if seed < 0 or not 1 <= customers <= 5_000_000:
             raise BadInputError(
                 "A world needs a seed of at least 0 and 1 to 5,000,000 customers",
@@ -94,13 +96,14 @@ class World:
             )
         self.seed = seed
         self.customers = customers
+        self.mess = HOSTILE if is_hostile else ORDINARY
         self._people: People | None = None
 
     @property
     def people(self) -> People:
         """Return the world's people, made on first use."""
         if self._people is None:
-            self._people = make_people(self.seed, self.customers)
+            self._people = make_people(self.seed, self.customers, self.mess)
         return self._people
 
     def write(
@@ -192,7 +195,7 @@ class World:
             writer.write(f"{folder}/media/{name}", content)
         for name, content in app_files(self.seed, self.people, day).items():
             writer.write(f"{folder}/app/{name}", content)
-        for bank, named in bank_files(self.people, day).items():
+        for bank, named in bank_files(self.seed, self.people, day).items():
             for name, content in named.items():
                 writer.write(f"{folder}/{bank}/{name}", content)
 

@@ -25,9 +25,9 @@ HEADERS = {
     "birth_date,postal_code,country,lead_source,lead_comment,install_id,web_client_id",
     "consents": "consent_event_id,app_user_id,email,channel,state,changed_at,source",
     "northlake": "reference,product_code,opened_at,customer_email,first_name,last_name,birth_date,"
-    "zip,referral_token,existing_customer,opening_balance",
+    "zip,referral_token,existing_customer,opening_balance,customer_phone",
     "maple": "reference;produit;date_ouverture;courriel;prenom;nom;date_naissance;code_postal;"
-    "jeton;client_existant;solde",
+    "jeton;client_existant;solde;telephone",
 }
 
 

@@ -337,3 +337,21 @@ def write_spend_files(settings: Settings, files: list[list[dict[str, str]]]) -> 
                         **values,
                     }
                 )
+
+
+def test_a_bank_without_a_legal_basis_stays_out_with_one_sentence_and_the_others_come_in(
+    drops: Drops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = "M{};PRET;01.03.2026;;Zoé;;01.01.1990;;;;1,00;"
+    rows = [row.format(number) for number in range(3)]
+    drops.table(DAY, "bank_maple", "maple", "ouvertures_20260301.txt", rows)
+    drops.spend(DAY, rows=2)
+    sentence = "The bank maple has no legal basis for the data that it shares."
+    monkeypatch.setattr("touchproof.load.banks_without_basis", lambda: {"maple": sentence})
+    drops.extract("bank_maple", DAY)
+    report = night(drops)
+    assert report.stopped == (sentence,)
+    assert report.rows_loaded == 2
+    assert query(drops, "select count(*) from raw.bank_maple__openings") == [(0,)]
+    monkeypatch.setattr("touchproof.load.banks_without_basis", dict)
+    assert load(drops).rows_loaded == 3

@@ -1,5 +1,6 @@
--- Contacts that count before a bank: the person did something, and it belongs to a campaign of ours
--- or is a form sent to us. Neither a view nor what people say brought them proves a contact.
+-- Contacts that may count before a bank: the person did something, and it belongs to a campaign of
+-- ours or is a form sent to us. Neither a view nor what people say brought them proves a contact.
+-- The terms with a bank choose among these.
 with
 
 candidate_persons as (
@@ -15,6 +16,8 @@ final as (
         touchpoints.touchpoint_id,
         touchpoints.person_id,
         touchpoints.touched_at,
+        touchpoints.interaction,
+        touchpoints.channel,
         {{ business_date('touchpoints.touched_at') }} as touched_date,
         touchpoints._batch_id as batch_id,
         touchpoints._landed_at as landed_at,

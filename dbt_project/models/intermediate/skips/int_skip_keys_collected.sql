@@ -1,6 +1,28 @@
--- What an opening and a person can have in common, a row each; a new tier is a branch here and a
--- row in the seed skip_match_methods.
+-- What an opening and a person can have in common for certain, a row each; a new method is a branch
+-- here and a row in the seed skip_match_methods.
 with
+
+openings as (
+
+    select * from {{ ref('int_skip_openings_described') }}
+
+),
+
+people as (
+
+    select * from {{ ref('int_skip_people_described') }}
+
+),
+
+keys_in_use as (
+
+    select distinct
+        bank_id,
+        key_id
+    from openings
+    where key_id is not null
+
+),
 
 opening_keys as (
 
@@ -8,8 +30,8 @@ opening_keys as (
         'opening' as side,
         bank_opening_id as side_id,
         'referral_token' as match_method,
-        upper(referral_token) as match_key
-    from {{ ref('stg_banks__openings') }}
+        referral_token as match_key
+    from openings
 
     union all
 
@@ -17,8 +39,26 @@ opening_keys as (
         'opening' as side,
         bank_opening_id as side_id,
         'email' as match_method,
-        email_normalised as match_key
-    from {{ ref('stg_banks__openings') }}
+        email_key as match_key
+    from openings
+
+    union all
+
+    select
+        'opening' as side,
+        bank_opening_id as side_id,
+        'phone' as match_method,
+        phone_key as match_key
+    from openings
+
+    union all
+
+    select
+        'opening' as side,
+        bank_opening_id as side_id,
+        'blind_match' as match_method,
+        row_key as match_key
+    from openings
 
     union all
 
@@ -26,9 +66,9 @@ opening_keys as (
         'opening' as side,
         bank_opening_id as side_id,
         'name_birth_postcode' as match_method,
-        {{ name_birth_postcode_key('first_name', 'last_name', 'birth_date', 'postal_code') }}
+        first_name || '|' || last_name || '|' || cast(birth_date as varchar) || '|' || postal_code
             as match_key
-    from {{ ref('stg_banks__openings') }}
+    from openings
 
 ),
 
@@ -53,11 +93,51 @@ email_keys as (
 
     select
         'person' as side,
-        person_id as side_id,
+        emails.person_id as side_id,
         'email' as match_method,
-        identifier as match_key
-    from {{ ref('int_person_identifiers') }}
-    where identifier_type = 'email'
+        {{ keyed_hash('keys_in_use.key_id', 'email', 'emails.identifier') }} as match_key
+    from {{ ref('int_person_identifiers') }} as emails
+    cross join keys_in_use
+    where emails.identifier_type = 'email'
+
+),
+
+phones as (
+
+    select distinct
+        person_id,
+        phone
+    from people
+    where phone is not null
+
+),
+
+phone_keys as (
+
+    select
+        'person' as side,
+        phones.person_id as side_id,
+        'phone' as match_method,
+        {{ keyed_hash('keys_in_use.key_id', 'phone', 'phones.phone') }} as match_key
+    from phones
+    cross join keys_in_use
+
+),
+
+-- The ids of the rows that we hand to a bank which matches on its own side.
+row_keys as (
+
+    select
+        'person' as side,
+        people.person_id as side_id,
+        'blind_match' as match_method,
+        {{ keyed_hash('keys_in_use.key_id', 'row', 'people.person_id') }} as match_key
+    from (select distinct person_id from {{ ref('int_person_identifiers') }}) as people
+    cross join keys_in_use
+    inner join {{ ref('bank_match_settings') }} as match_settings
+        on
+            keys_in_use.bank_id = match_settings.bank_id
+            and match_settings.match_mode = 'blind'
 
 ),
 
@@ -65,42 +145,45 @@ name_keys as (
 
     select
         'person' as side,
-        identifiers.person_id as side_id,
+        person_id as side_id,
         'name_birth_postcode' as match_method,
-        {{ name_birth_postcode_key('first_name', 'last_name', 'birth_date', 'postal_code') }}
+        first_name || '|' || last_name || '|' || cast(birth_date as varchar) || '|' || postal_code
             as match_key
-    from {{ ref('stg_app__registrations') }} as registrations
-    inner join {{ ref('int_person_identifiers') }} as identifiers
-        on
-            registrations.registration_id = identifiers.identifier
-            and identifiers.identifier_type = 'registration'
-
-    union all
-
-    select
-        'person' as side,
-        identifiers.person_id as side_id,
-        'name_birth_postcode' as match_method,
-        {{ name_birth_postcode_key('first_name', 'last_name', 'birth_date', 'postal_code') }}
-            as match_key
-    from {{ ref('stg_salesforce__contacts') }} as contacts
-    inner join {{ ref('int_person_identifiers') }} as identifiers
-        on
-            contacts.contact_id = identifiers.identifier
-            and identifiers.identifier_type = 'contact'
-    where not contacts.is_deleted
+    from people
 
 ),
 
-collected as (
+person_keys as (
 
-    select * from opening_keys
-    union all
     select * from token_keys
     union all
     select * from email_keys
     union all
+    select * from phone_keys
+    union all
+    select * from row_keys
+    union all
     select * from name_keys
+
+),
+
+-- Of people's keys, which are many, only those that an opening has.
+collected as (
+
+    select * from opening_keys
+    where match_key is not null
+
+    union all
+
+    select person_keys.*
+    from person_keys
+    where exists (
+        select 1
+        from opening_keys
+        where
+            opening_keys.match_method = person_keys.match_method
+            and opening_keys.match_key = person_keys.match_key
+    )
 
 ),
 
@@ -112,7 +195,6 @@ final as (
         match_method,
         match_key
     from collected
-    where match_key is not null
 
 )
 

@@ -45,8 +45,9 @@ matched_openings as (
         best_candidates.match_tier,
         best_candidates.match_method,
         best_candidates.match_probability,
+        best_candidates.match_guard,
+        best_candidates.times_likelier,
         best_candidates.candidates,
-        best_candidates.equal_candidates,
         decisions.decision,
         case
             when
@@ -83,7 +84,11 @@ described as (
         openings.match_tier,
         openings.match_method,
         openings.match_probability,
+        openings.match_guard,
+        openings.times_likelier,
         openings.decision,
+        match_settings.automatic_threshold,
+        match_settings.min_times_likelier,
         terms.contract_version,
         terms.clause,
         terms.fee_kind,
@@ -92,15 +97,21 @@ described as (
         terms.referral_window_days,
         terms.is_fee_lawful,
         terms.is_share_consent_required,
-        terms.min_match_probability,
+        terms.claim_deadline_days,
+        terms.max_claims_a_month,
+        terms.is_unknown_customer_claimed,
+        terms.qualifying_interactions,
+        terms.excluded_channels,
+        coalesce(terms.is_same_day_contact_enough, false) as is_same_day_contact_enough,
         coalesce(openings.candidates, 0) as candidates,
-        coalesce(openings.equal_candidates, 0) as equal_candidates,
         {{ shifted('openings.opened_at', '-terms.referral_window_days', 'days') }}
             as window_started_at,
         'clm_' || md5(
             openings.bank_id || '|' || openings.bank_opening_id || '|' || terms.fee_kind
         ) as claim_id
     from matched_openings as openings
+    left join {{ ref('bank_match_settings') }} as match_settings
+        on openings.bank_id = match_settings.bank_id
     left join {{ ref('bank_terms') }} as terms
         on
             openings.bank_id = terms.bank_id
@@ -159,7 +170,9 @@ contact_counts as (
         ) as last_touched_at
     from described
     inner join {{ ref('int_skip_contacts_qualified') }} as contacts
-        on described.person_id = contacts.person_id
+        on
+            described.person_id = contacts.person_id
+            and {{ contact_qualifies('contacts', 'described') }}
     group by described.bank_opening_id
 
 ),

@@ -52,7 +52,10 @@ broken as (
         bank_opening_id,
         'same_day_contact' as code
     from matched
-    where contacts_before = 0 and contacts_on_the_day > 0
+    where
+        contacts_before = 0
+        and contacts_on_the_day > 0
+        and not is_same_day_contact_enough
 
     union all
 
@@ -61,7 +64,9 @@ broken as (
         bank_opening_id,
         'never_contacted' as code
     from matched
-    where contacts_before = 0
+    where
+        contacts_before = 0
+        and not (is_same_day_contact_enough and contacts_on_the_day > 0)
 
     union all
 
@@ -70,7 +75,10 @@ broken as (
         bank_opening_id,
         'outside_referral_window' as code
     from matched
-    where contacts_before > 0 and contacts_in_window = 0
+    where
+        contacts_before > 0
+        and contacts_in_window = 0
+        and not (is_same_day_contact_enough and contacts_on_the_day > 0)
 
     union all
 
@@ -83,21 +91,40 @@ broken as (
 
     union all
 
-    -- Several persons match the opening equally well.
+    -- The opening was older than the terms' deadline for claims when the bank's file arrived.
+    select
+        bank_opening_id,
+        'beyond_deadline' as code
+    from matched
+    where {{ days_between('opened_date', 'landed_date') }} > claim_deadline_days
+
+    union all
+
+    -- Another person matches the opening nearly as well.
     select
         bank_opening_id,
         'ambiguous_match' as code
     from matched
-    where equal_candidates > 1
+    where times_likelier < min_times_likelier
 
     union all
 
-    -- The match is less certain than the terms with this bank ask for.
+    -- The match is less certain than this bank's threshold for automatic claims, or something (a
+    -- guard) speaks for another person of the household, a twin or a namesake.
     select
         bank_opening_id,
         'uncertain_match' as code
     from matched
-    where match_probability < min_match_probability
+    where match_probability < automatic_threshold or match_guard is not null
+
+    union all
+
+    -- The bank doesn't say whether the person was its customer, and the terms want to know.
+    select
+        bank_opening_id,
+        'unknown_customer' as code
+    from matched
+    where is_existing_customer is null and not is_unknown_customer_claimed
 
     union all
 
@@ -167,11 +194,45 @@ later_claims as (
 
 ),
 
+-- The terms cap the claims of a month: of what is left, those under way go first, then the
+-- earliest.
+claims_above_cap as (
+
+    select
+        matched.bank_opening_id,
+        'cap_reached' as code
+    from matched
+    left join refused on matched.bank_opening_id = refused.bank_opening_id
+    left join later_claims on matched.bank_opening_id = later_claims.bank_opening_id
+    where
+        refused.bank_opening_id is null
+        and later_claims.bank_opening_id is null
+    qualify row_number() over (
+        partition by
+            matched.bank_id,
+            matched.product_line,
+            matched.fee_kind,
+            date_trunc('month', matched.opened_date)
+        order by
+            case
+                when matched.claim_status is null then 1
+                when matched.claim_status in ('candidate', 'withdrawn', 'rejected', 'expired')
+                    then 1
+                else 0
+            end,
+            matched.opened_at,
+            matched.bank_opening_id
+    ) > matched.max_claims_a_month
+
+),
+
 final as (
 
     select * from failures
     union all
     select * from later_claims
+    union all
+    select * from claims_above_cap
 
 )
 

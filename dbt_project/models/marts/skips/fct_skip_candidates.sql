@@ -23,6 +23,9 @@ final as (
         candidates.match_method,
         cast(candidates.matched_methods as integer) as matched_methods,
         cast(candidates.match_probability as decimal(9, 6)) as match_probability,
+        cast(candidates.times_likelier as decimal(12, 3)) as times_likelier,
+        candidates.match_guard,
+        candidates.comparison_detail,
         'skc_' || md5(candidates.bank_opening_id || '|' || candidates.person_id)
             as skip_candidate_id,
         candidates.candidate_rank = 1 as is_best

@@ -9,7 +9,12 @@ claims as (
         referrals.person_id,
         referrals.bank_opening_id,
         referrals.opened_at,
-        openings.window_started_at
+        referrals.is_date_only,
+        referrals.opened_date,
+        openings.window_started_at,
+        openings.qualifying_interactions,
+        openings.excluded_channels,
+        openings.is_same_day_contact_enough
     from {{ ref('fct_skip_referrals') }} as referrals
     inner join {{ ref('int_skip_openings_examined') }} as openings
         on referrals.bank_opening_id = openings.bank_opening_id
@@ -56,8 +61,17 @@ final as (
     inner join contacts
         on
             claims.person_id = contacts.person_id
-            and claims.opened_at > contacts.touched_at
             and claims.window_started_at <= contacts.touched_at
+            and (
+                claims.opened_at > contacts.touched_at
+                -- Terms may take a contact on the day of an opening without a time.
+                or (
+                    claims.is_same_day_contact_enough
+                    and claims.is_date_only
+                    and claims.opened_date = contacts.touched_date
+                )
+            )
+            and {{ contact_qualifies('contacts', 'claims') }}
     inner join touchpoints on contacts.touchpoint_id = touchpoints.touchpoint_id
 
 )

@@ -220,6 +220,7 @@ def test_a_bank_s_faulty_row_is_set_aside(drops: Drops, change: dict[str, str]) 
         "jeton": "",
         "client_existant": "",
         "solde": "1,00",
+        "telephone": "",
     }
     rows = [";".join((row | {"reference": f"M{number}"}).values()) for number in range(120)]
     rows.append(";".join((row | change).values()))

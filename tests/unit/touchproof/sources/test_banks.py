@@ -24,11 +24,11 @@ from touchproof.sources.faults import StructuralFaultError
 LIMIT = 1_000_000
 MAPLE_HEADER = (
     "reference;produit;date_ouverture;courriel;prenom;nom;date_naissance;code_postal;jeton;"
-    "client_existant;solde\n"
+    "client_existant;solde;telephone\n"
 )
 NORTHLAKE_HEADER = (
     "reference,product_code,opened_at,customer_email,first_name,last_name,birth_date,zip,"
-    "referral_token,existing_customer,opening_balance\n"
+    "referral_token,existing_customer,opening_balance,customer_phone\n"
 )
 
 
@@ -41,7 +41,10 @@ def maple(tmp_path: Path, rows: str) -> list[dict[str, Any]]:
 
 
 def test_a_maple_row_becomes_the_common_columns(tmp_path: Path) -> None:
-    row = "M1;EPARGNE;02.03.2026;zoe@example.test;Zoé;Côté;31.12.1980;H2X 1Y4;;O;1 234,50\n"
+    row = (
+        "M1;EPARGNE;02.03.2026;zoe@example.test;Zoé;Côté;31.12.1980;H2X 1Y4;;O;1 234,50;"
+        "5145550000\n"
+    )
     assert maple(tmp_path, row) == [
         {
             "reference": "M1",
@@ -57,6 +60,11 @@ def test_a_maple_row_becomes_the_common_columns(tmp_path: Path) -> None:
             "existing_customer": "yes",
             "balance": "1234.50",
             "currency": "CAD",
+            "phone": "5145550000",
+            "email_hash": "",
+            "phone_hash": "",
+            "hash_key_id": "",
+            "matched_row_id": "",
         }
     ]
 
@@ -65,7 +73,7 @@ def test_a_northlake_row_becomes_the_common_columns(tmp_path: Path) -> None:
     path = tmp_path / "openings_20260301.csv"
     path.write_text(
         NORTHLAKE_HEADER
-        + "N1,CHK,2026-03-01T23:59:59Z,a@example.test,Ann,Lee,1990-05-06,02139,tok,,10.00\n"
+        + "N1,CHK,2026-03-01T23:59:59Z,a@example.test,Ann,Lee,1990-05-06,02139,tok,,10.00,\n"
     )
     table = read_openings(load_mapping(MAPPINGS_FOLDER / "northlake.yml"), path, LIMIT)
     row = table.to_pylist()[0]
@@ -79,9 +87,24 @@ def test_a_northlake_row_becomes_the_common_columns(tmp_path: Path) -> None:
 
 
 def test_what_the_mapping_cannot_convert_stays_as_sent_for_the_gate(tmp_path: Path) -> None:
-    row = maple(tmp_path, "M1;OR;31.02.2026;;;;;;;peut-etre;douze\n")[0]
+    row = maple(tmp_path, "M1;OR;31.02.2026;;;;;;;peut-etre;douze;\n")[0]
     assert (row["product_line"], row["opened_at"]) == ("OR", "31.02.2026")
     assert (row["existing_customer"], row["balance"]) == ("peut-etre", "douze")
+
+
+def test_a_bank_that_sends_hashes_leaves_out_names_and_addresses(
+    tmp_path: Path, mapping: dict[str, Any]
+) -> None:
+    mapping["header"] = ["reference", "product_code", "opened_at", "mail_hash", "existing_customer"]
+    mapping["header"] += ["referral_token", "opening_balance"]
+    for name in ("email", "first_name", "last_name", "birth_date", "postal_code", "phone"):
+        del mapping["columns"][name]
+    mapping["columns"]["email_hash"] = "mail_hash"
+    (tmp_path / "hashing.yml").write_text(yaml.safe_dump(mapping))
+    file = tmp_path / "openings_20260301.csv"
+    file.write_text(",".join(mapping["header"]) + "\nN1,SAV,2026-03-01T00:00:00Z,ab12,N,,1.00\n")
+    [row] = read_openings(load_mapping(tmp_path / "hashing.yml"), file, LIMIT).to_pylist()
+    assert (row["email_hash"], row["email"], row["last_name"]) == ("ab12", "", "")
 
 
 def test_a_wrong_header_of_a_bank_file_is_a_fault(tmp_path: Path) -> None:
@@ -104,7 +127,7 @@ def test_a_new_bank_is_one_yaml_and_no_code(tmp_path: Path, mapping: dict[str, A
     assert place is not None
     assert place[1].start == date(2026, 3, 1)
     file = tmp_path / "harbor-20260301.psv"
-    file.write_text("|".join(mapping["header"]) + "\nH1|TRF|2026-03-01T00:00:00Z||||||||\n")
+    file.write_text("|".join(mapping["header"]) + "\nH1|TRF|2026-03-01T00:00:00Z|||||||||\n")
     assert entity.reader is not None
     assert entity.reader(file, LIMIT).column("product_line").to_pylist() == ["transfer"]
 
