@@ -92,6 +92,6 @@ def test_a_killed_night_is_finished_with_the_same_marts(
         assert made.status()["published"]["night"] == undisturbed.status()["published"]["night"]
         assert made.mart_hashes(LOAD_COLUMNS) == undisturbed.mart_hashes(LOAD_COLUMNS)
         assert leads(made) == leads(undisturbed)
-        packs = sorted(path.name for path in made.settings.paths.evidence.glob("[a-z]*/*"))
-        wanted = sorted(path.name for path in undisturbed.settings.paths.evidence.glob("[a-z]*/*"))
+        packs = sorted(path.name for path in made.settings.paths.evidence.glob("*/[0-9]*"))
+        wanted = sorted(path.name for path in undisturbed.settings.paths.evidence.glob("*/[0-9]*"))
         assert packs == wanted

@@ -433,6 +433,8 @@ CLOSED_TABLES = {
     "marts.mart_channel_performance": "select date '2026-05-01' as month, 'email' as channel",
     "intermediate.int_campaign_credits_booked": "select date '2026-05-01' as month, 1 as units",
     "intermediate.int_channel_credits_booked": "select date '2026-05-01' as month, 1 as units",
+    "marts.mart_campaign_cohorts": "select date '2026-05-01' as month, 'c1' as campaign_id",
+    "intermediate.int_cohort_credits_booked": "select date '2026-05-01' as month, 1 as units",
     "intermediate.int_fee_accruals_booked": "select date '2026-05-01' as month, 1 as entry_cents",
 }
 
