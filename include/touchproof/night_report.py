@@ -62,6 +62,7 @@ class BankSkips:
     bank_id: str
     openings: int
     eligible: int
+    review: int
     refused: int
     unmatched: int
     fee_cents: int
@@ -187,6 +188,7 @@ select
     bank_id,
     count(*) as openings,
     count(*) filter (eligibility = 'eligible') as eligible,
+    count(*) filter (eligibility = 'review') as review,
     count(*) filter (eligibility = 'refused') as refused,
     count(*) filter (eligibility = 'unmatched') as unmatched,
     coalesce(sum(fee_cents) filter (eligibility = 'eligible'), 0) as fee_cents,

@@ -180,7 +180,7 @@ def _channel_cells(line: ChannelLine) -> list[str]:
 
 def _skips(report: NightReport, console: Console) -> None:
     table = new_table("Bank")
-    add_numbers(table, "Openings", "Owed to us", "Refused", "Not ours", "Fees")
+    add_numbers(table, "Openings", "Owed to us", "To review", "Refused", "Not ours", "Fees")
     table.add_column("", justify="left")
     for bank in report.skips:
         table.add_row(*_skip_cells(bank))
@@ -207,7 +207,7 @@ def _claims_waiting(status: StatusReport, console: Console) -> None:
 
 
 def _skip_cells(bank: BankSkips) -> list[str]:
-    counts = _counts(bank.openings, bank.eligible, bank.refused, bank.unmatched)
+    counts = _counts(bank.openings, bank.eligible, bank.review, bank.refused, bank.unmatched)
     return [bank.bank_id, *counts, money(bank.fee_cents), bank.currency]
 
 
