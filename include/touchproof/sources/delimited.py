@@ -15,9 +15,9 @@ import pyarrow.csv as pa_csv
 
 from touchproof.shape import shape_of
 from touchproof.sources.faults import StructuralFaultError
+from touchproof.sources.text_encoding import decoded
 
 _MAX_BLOCK_BYTES = 256 * 1024 * 1024
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_delimited(
@@ -43,9 +43,7 @@ def read_delimited(
     Raises:
         StructuralFaultError: Why the file can't be read.
     """
-    content = _as_utf8(content, encoding)
-    if b"\0" in content:
-        raise StructuralFaultError("nul_bytes")
+    content = decoded(content, encoding).encode()
     if not content.strip():
         raise StructuralFaultError("empty_file", rows_in=0)
     _check_header(content, columns, delimiter)
@@ -70,27 +68,6 @@ def read_delimited(
     if table.num_rows == 0:
         raise StructuralFaultError("no_data_rows", rows_in=0)
     return table.select(list(columns)).combine_chunks()
-
-
-def _as_utf8(content: bytes, encoding: str) -> bytes:
-    if encoding == "utf-8":
-        try:
-            content.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise StructuralFaultError("wrong_encoding") from UnicodeError(error.reason)
-        return content.removeprefix(_BYTE_ORDER_MARK)
-    if not content.isascii() and _is_utf8(content):
-        # Latin-1 text that is valid multi-byte UTF-8 doesn't occur by chance: it was sent as UTF-8.
-        raise StructuralFaultError("wrong_encoding")
-    return content.decode(encoding).encode("utf-8")
-
-
-def _is_utf8(content: bytes) -> bool:
-    try:
-        content.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _check_header(content: bytes, columns: Sequence[str], delimiter: str) -> None:

@@ -24,6 +24,11 @@ WHAT_TO_DO = {
     "wrong_type": "Compare the column's type with the agreed one and ask the sender to correct it.",
     "damaged_parquet": "Ask the sender for the file again; it isn't a whole Parquet file.",
     "damaged_json": "Ask the sender for the file again; it isn't whole, well-formed JSON.",
+    "damaged_workbook": "Ask the sender for the file again; it isn't a whole XLSX workbook.",
+    "no_trailer": "Ask the sender for the file again; its last line is missing, so it was cut off.",
+    "control_total": (
+        "Ask the sender for the file again; it doesn't hold as many rows as its control total says."
+    ),
     "duplicate_file": (
         "Check whether the sender sent one file twice under two names; release it if both are due."
     ),
