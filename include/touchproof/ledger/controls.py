@@ -15,6 +15,8 @@ from touchproof.errors import BadInputError
 from touchproof.ledger.actors import is_person
 from touchproof.ledger.schema import claim_controls, packs
 
+_AT_ONCE = 500
+
 
 def set_controls(connection: Connection, claim_id: str, **values: Any) -> None:
     """Write columns of a claim's row, making it if there is none."""
@@ -27,9 +29,13 @@ def set_controls(connection: Connection, claim_id: str, **values: Any) -> None:
 
 def controls_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     """Return the rows of those of the claims that have one."""
-    wanted = set(claim_ids)
-    rows = connection.execute(select(claim_controls))
-    return {str(row.claim_id): row._asdict() for row in rows if row.claim_id in wanted}
+    wanted = list(dict.fromkeys(claim_ids))
+    found: dict[str, Mapping[str, Any]] = {}
+    for first in range(0, len(wanted), _AT_ONCE):
+        some = claim_controls.c.claim_id.in_(wanted[first : first + _AT_ONCE])
+        for row in connection.execute(select(claim_controls).where(some)):
+            found[str(row.claim_id)] = row._asdict()
+    return found
 
 
 def require_released(

@@ -56,6 +56,7 @@ class Settler:
     is_claw_back_late: IsClawBackLate
     changed_lines: int = 0
     touched: set[str] = field(default_factory=set)
+    pending: set[str] = field(default_factory=set)
 
     def apply(self, document: Document, file: str) -> None:
         """Bring the ledger to what a document says now."""
@@ -68,7 +69,7 @@ class Settler:
             before = known.get(line.line_number)
             if before is None or _differs(before, line):
                 self._take(document, line, before, file)
-        self.settle(self.touched)
+        self.settle(())
 
     def retry(self, bank_id: str) -> None:
         """Look again at a bank's lines whose claim wasn't there yet, and at its unpaid words."""
@@ -81,15 +82,17 @@ class Settler:
                 line = _line_of(row)
                 self._take(Document(bank_id, row.kind, row.document_id, (line,)), line,
                            row._asdict(), row.file)  # fmt: skip
-                self.touched.add(str(claim_id))
-        self.settle(self.touched)
+                self.pending.add(str(claim_id))
+        self.settle(())
 
     def settle(self, claim_ids: Iterable[str]) -> None:
         """Bring the claims' paid cents, and the place of each cent, to what their money says."""
-        self.touched |= set(claim_ids)
-        for claim_id in sorted(self.touched):
+        wanted = sorted(set(claim_ids) | self.pending)
+        self.touched |= set(wanted)
+        self.pending.clear()
+        for claim_id in wanted:
             self._settle(claim_id)
-        self._look_for_money()
+        self._look_for_money(wanted)
 
     # Lines
 
@@ -143,7 +146,7 @@ class Settler:
             bucket = "disputed" if fault == TOO_MUCH else "on_account"
             self._place(document, row, {(None, bucket): line.cents or 0})
         else:
-            self.touched.add(claim_id)
+            self.pending.add(claim_id)
 
     def _take_back(
         self, document: Document, before: Mapping[str, Any], claim_id: str | None
@@ -152,7 +155,7 @@ class Settler:
         earlier = before["claim_id"]
         if earlier is None or earlier == claim_id:
             return
-        self.touched.add(earlier)
+        self.pending.add(earlier)
         if document.kind == STATEMENTS and not self._words(earlier):
             reason = f"statement {document.document_id} no longer names the claim"
             self._take_step(earlier, rules.plan_unsaid(self._state(earlier), reason))
@@ -160,7 +163,7 @@ class Settler:
     def _say(self, document: Document, row: Mapping[str, Any]) -> None:
         """Let a statement's line say its word, unless the bank has said a later one since."""
         claim_id = str(row["claim_id"])
-        self.touched.add(claim_id)
+        self.pending.add(claim_id)
         mine = (row["line_date"], row["document_id"], row["line_number"])
         if any(_order(other) > mine for other in self._words(claim_id)):
             self._end(row, rules.OLDER)
@@ -265,7 +268,7 @@ class Settler:
             left = rules.FOR_DISPUTED if plan.rest == "disputed" else rules.OVER_PAYMENT
             self._end(row, left if rest else rules.APPLIED)
 
-    def _look_for_money(self) -> None:
+    def _look_for_money(self, claim_ids: Sequence[str]) -> None:
         """Open or close the items of words that say "paid"."""
         query = (
             select(bank_lines, claims.c.paid_cents, claims.c.accepted_cents)
@@ -273,10 +276,12 @@ class Settler:
             .where(
                 bank_lines.c.word.in_(("paid", "part_paid")),
                 bank_lines.c.outcome.in_((rules.APPLIED, rules.NO_MONEY_YET)),
-                bank_lines.c.claim_id.in_(sorted(self.touched)),
             )
         )
+        wanted = set(claim_ids)
         for row in self.connection.execute(query).all():
+            if row.claim_id not in wanted:
+                continue
             said = row.accepted_cents or 0 if row.cents is None else row.cents
             is_there = (row.paid_cents or 0) >= min(said, row.accepted_cents or said)
             self._end(row._asdict(), rules.APPLIED if is_there else rules.NO_MONEY_YET)

@@ -7,6 +7,7 @@ remittance_lines as (
         bank_id,
         remittance_id,
         currency,
+        _landed_at,
         cast(payment_amount * 100 as bigint) as payment_cents,
         -- Parts of a cent aren't money; the ledger leaves such a line at nothing too.
         case
@@ -25,6 +26,7 @@ remittances as (
         bank_id,
         remittance_id,
         currency,
+        remittance_landed_at,
         case
             when
                 count(distinct currency) over (partition by bank_id, remittance_id) = 1
@@ -37,6 +39,7 @@ remittances as (
             bank_id,
             remittance_id,
             currency,
+            max(_landed_at) as remittance_landed_at,
             sum(line_cents) as line_cents,
             min(payment_cents) as payment_cents
         from remittance_lines
@@ -51,33 +54,54 @@ entries as (
 
 ),
 
-known_documents as (
+received_documents as (
 
-    select distinct
+    select
         bank_id,
-        document_id
+        document_id,
+        currency,
+        sum(entry_cents) as received_cents,
+        max(_landed_at) as snapshot_at
     from entries
     where entry_kind = 'received'
+    group by bank_id, document_id, currency
+
+),
+
+-- A night is built from the ledger as it was: what landed after its snapshot can't be in it.
+compared as (
+
+    select
+        coalesce(remittances.bank_id, received_documents.bank_id) as bank_id,
+        coalesce(remittances.currency, received_documents.currency) as currency,
+        coalesce(remittances.remitted_cents, 0) as remitted_cents,
+        coalesce(received_documents.received_cents, 0) as received_cents,
+        coalesce(
+            remittances.remittance_landed_at is null
+            or remittances.remittance_landed_at <= received_documents.snapshot_at,
+            false
+        ) as is_known
+    from remittances
+    full join received_documents
+        on
+            remittances.bank_id = received_documents.bank_id
+            and remittances.remittance_id = received_documents.document_id
+            and remittances.currency = received_documents.currency
 
 ),
 
 remitted as (
 
     select
-        remittances.bank_id,
-        remittances.currency,
-        sum(
-            case when known_documents.document_id is not null then remittances.remitted_cents end
-        ) as remitted_cents,
-        sum(
-            case when known_documents.document_id is null then remittances.remitted_cents end
-        ) as unreconciled_cents
-    from remittances
-    left join known_documents
-        on
-            remittances.bank_id = known_documents.bank_id
-            and remittances.remittance_id = known_documents.document_id
-    group by remittances.bank_id, remittances.currency
+        bank_id,
+        currency,
+        sum(case when is_known then remitted_cents else received_cents end) as remitted_cents,
+        sum(case when not is_known then remitted_cents - received_cents end)
+            as unreconciled_cents,
+        sum(case when is_known then abs(remitted_cents - received_cents) end)
+            as cash_difference_cents
+    from compared
+    group by bank_id, currency
 
 ),
 
@@ -186,6 +210,7 @@ stages as (
         keys.currency,
         cast(coalesce(remitted.remitted_cents, 0) as bigint) as remitted_cents,
         cast(coalesce(remitted.unreconciled_cents, 0) as bigint) as unreconciled_cents,
+        cast(coalesce(remitted.cash_difference_cents, 0) as bigint) as cash_difference_cents,
         cast(coalesce(ledger.received_cents, 0) as bigint) as received_cents,
         cast(coalesce(ledger.applied_cents, 0) as bigint) as applied_cents,
         cast(coalesce(ledger.on_account_cents, 0) as bigint) as on_account_cents,
@@ -220,7 +245,7 @@ final as (
         journal_revenue_cents,
         unreconciled_cents,
         -- Zero, or something is wrong between two stages.
-        abs(remitted_cents - received_cents)
+        cash_difference_cents
         + abs(received_cents - applied_cents - on_account_cents - disputed_cents)
         + abs(received_cents - journal_cash_cents)
         + abs(revenue_cents - booked_cents)

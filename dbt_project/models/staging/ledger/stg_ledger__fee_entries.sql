@@ -18,6 +18,7 @@ renamed as (
         cents as entry_cents,
         currency,
         entered_at,
+        _landed_at,
         -- What a bank paid is booked on its value date, all else on the day it was entered.
         coalesce(booked_date, {{ business_date('entered_at') }}) as booked_date
 
