@@ -6,9 +6,19 @@ them (dags/), or what lies behind them (touchproof).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from airflow.sdk import Asset
 
-SOURCES = ("salesforce", "ga4", "email", "media", "app", "bank_northlake", "bank_maple")
+import touchproof
+
+# By their names alone: reading the mappings would cost every parse of a DAG.
+_BANK_MAPPINGS = Path(touchproof.__file__).parent / "sources" / "banks"
+
+SOURCES = (
+    *("salesforce", "ga4", "email", "media", "app"),
+    *(f"bank_{mapping.stem}" for mapping in sorted(_BANK_MAPPINGS.glob("*.yml"))),
+)
 
 LANDED: dict[str, Asset] = {
     source: Asset(name=f"landed_{source}", uri=f"x-touchproof://landing/{source}")

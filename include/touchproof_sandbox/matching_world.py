@@ -25,9 +25,11 @@ import pyarrow as pa
 from touchproof.dbt_plugin import keyed_hash_macro, night_macro, pseudonym_macro
 from touchproof.settings import PROJECT_ROOT, Settings
 from touchproof.skips.keyed_hash import read_keys, secrets_of
-from touchproof.sources.banks import MAPPINGS_FOLDER, SCHEMA, load_mapping, read_openings
+from touchproof.sources.banks import SCHEMA, read_openings
+from touchproof_sandbox.world.bank_files import bank_files
+from touchproof_sandbox.world.bank_formats import bank_mappings
 from touchproof_sandbox.world.crm import Crm
-from touchproof_sandbox.world.flat_files import REGISTRATION_COLUMNS, app_files, bank_files
+from touchproof_sandbox.world.flat_files import REGISTRATION_COLUMNS, app_files
 from touchproof_sandbox.world.people import APP_DEVICE, People, make_people
 from touchproof_sandbox.world.records import BANK_CLICK, BankOpening, Day
 from touchproof_sandbox.world.simulation import Simulation
@@ -86,7 +88,7 @@ def fill(
     world = World(seed, customers, is_hostile=is_hostile)
     people = make_people(seed, customers, world.mess)
     simulation, crm = Simulation(seed, people), Crm(seed, people)
-    files: dict[str, list[bytes]] = {"bank_northlake": [], "bank_maple": []}
+    files: dict[str, dict[str, bytes]] = {source: {} for source in bank_mappings()}
     registrations: list[list[str]] = []
     openings: list[BankOpening] = []
     known: set[tuple[int, str, str]] = set()
@@ -95,7 +97,7 @@ def fill(
         crm.live(day)
         openings.extend(day.openings)
         for bank, named in bank_files(seed, people, day).items():
-            files[bank].extend(named.values())
+            files[bank].update(named)
         for name, content in app_files(seed, people, day).items():
             if name.startswith("registrations"):
                 text = gzip.decompress(content).decode()
@@ -169,17 +171,14 @@ def _clicks_to_the_bank(day: Day) -> Iterator[tuple[int, int]]:
             yield int(sessions.person[index]), int(sessions.device[index])
 
 
-def _write_banks(connection: duckdb.DuckDBPyConnection, files: dict[str, list[bytes]]) -> None:
-    with tempfile.TemporaryDirectory() as name:
+def _write_banks(connection: duckdb.DuckDBPyConnection, files: dict[str, dict[str, bytes]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
         for bank, contents in files.items():
-            mapping = load_mapping(MAPPINGS_FOLDER / f"{bank.removeprefix('bank_')}.yml")
             tables = [SCHEMA.empty_table()]
-            for number, content in enumerate(contents):
-                path = Path(name) / f"{bank}_{number}"
-                path.write_bytes(
-                    gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-                )
-                tables.append(read_openings(mapping, path, 1 << 30))
+            for name, content in contents.items():
+                path = Path(folder) / name
+                path.write_bytes(content)
+                tables.append(read_openings(bank_mappings()[bank], path, 1 << 30))
             _raw(connection, f"{bank}__openings", pa.concat_tables(tables))
 
 

@@ -274,8 +274,8 @@ BAD_ROWS = {
     "skips/hash_keys_of_one_bank_never_overlap": (
         "insert into seeds.bank_hash_keys values ('maple', 'maple-2', date '2026-01-01', null)"
     ),
-    "skips/every_opening_is_eligible_refused_reviewed_or_unmatched": (
-        "delete from marts.fct_skip_referrals where eligibility = 'unmatched'"
+    "skips/every_opening_of_a_file_is_judged_or_replaced": (
+        "update marts.mart_opening_controls set unmatched = unmatched + 1"
     ),
     "skips/every_claimable_skip_has_its_trail": "delete from marts.mart_commission_evidence",
     "skips/a_reason_is_given_exactly_where_a_rule_refused": (

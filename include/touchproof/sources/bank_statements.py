@@ -21,8 +21,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from touchproof.sources.definition import text_schema
-from touchproof.sources.delimited import read_delimited
-from touchproof.sources.unpack import read_unpacked
+from touchproof.sources.file_layouts import FileLayout
 
 STATEMENTS, REMITTANCES = "statements", "remittances"
 WORDS = ("accepted", "part_paid", "paid", "rejected", "clawed_back")
@@ -78,7 +77,7 @@ class AnswerMapping(BaseModel):
     optional: ClassVar[frozenset[str]] = frozenset({"claim_id", "reference", "line_number"})
 
     file_pattern: str = Field(description="regular expression with a group `date` (YYYYMMDD)")
-    header: Annotated[list[str], Field(min_length=1)]
+    layout: FileLayout
     columns: dict[str, str] = Field(description="our column -> the file's column")
     date_format: str = "%Y-%m-%d"
 
@@ -90,17 +89,15 @@ class AnswerMapping(BaseModel):
             raise ValueError(f"file_pattern isn't a regular expression: {error.msg}") from error
         if "date" not in pattern.groupindex:
             raise ValueError("file_pattern needs the group (?P<date>\\d{8})")
-        if len(set(self.header)) != len(self.header):
-            raise ValueError("header names a column twice")
         missing = sorted(self.needed - set(self.columns))
         unknown = sorted(set(self.columns) - self.needed - self.optional)
         if missing or unknown:
             raise ValueError(f"columns lacks or doesn't know: {', '.join([*missing, *unknown])}")
         if not {"claim_id", "reference"} & set(self.columns):
             raise ValueError("columns needs claim_id or reference, or both")
-        absent = sorted(set(self.columns.values()) - set(self.header))
+        absent = sorted(set(self.columns.values()) - set(self.layout.names))
         if absent:
-            raise ValueError(f"columns names fields that the header lacks: {', '.join(absent)}")
+            raise ValueError(f"columns names fields that the layout lacks: {', '.join(absent)}")
         return self
 
 
@@ -125,19 +122,18 @@ class RemittanceMapping(AnswerMapping):
     optional: ClassVar[frozenset[str]] = AnswerMapping.optional | {"currency", "payment_amount"}
 
 
-class TextFormat(BaseModel):
-    """Say how a bank writes its text files; both kinds of answers follow it."""
+class NumberFormat(BaseModel):
+    """Say how a bank writes amounts, and in which currency; all its files follow it."""
 
     model_config = ConfigDict(frozen=True)
-    encoding: str
-    delimiter: str
     currency: str
     decimal_mark: str
     thousands_mark: str
+    implied_decimals: int
 
 
 def read_answers(
-    mapping: AnswerMapping, form: TextFormat, schema: pa.Schema, path: Path, limit: int
+    mapping: AnswerMapping, form: NumberFormat, schema: pa.Schema, path: Path, limit: int
 ) -> pa.Table:
     """Read one file of answers into the common columns.
 
@@ -147,12 +143,7 @@ def read_answers(
     Raises:
         StructuralFaultError: Why the file can't be read.
     """
-    table = read_delimited(
-        read_unpacked(path, limit),
-        mapping.header,
-        delimiter=form.delimiter,
-        encoding=form.encoding,
-    )
+    table = mapping.layout.read(path, limit)
     rows = table.num_rows
     columns: dict[str, list[str]] = {}
     for name in schema.names:
@@ -169,11 +160,11 @@ def read_answers(
     return pa.table({name: columns[name] for name in schema.names}, schema=schema)
 
 
-def _converted(mapping: AnswerMapping, form: TextFormat, name: str, text: str) -> str:
+def _converted(mapping: AnswerMapping, form: NumberFormat, name: str, text: str) -> str:
     if name in ("statement_date", "paid_date"):
         return date_text(mapping.date_format, text)
     if name in ("amount", "payment_amount"):
-        return number_text(form.decimal_mark, form.thousands_mark, text)
+        return number_text(form, text)
     if isinstance(mapping, StatementMapping):
         if name == "status":
             return _code(mapping.status_codes, text)
@@ -190,14 +181,16 @@ def date_text(read_format: str, text: str, write_format: str = "%Y-%m-%d") -> st
         return text
 
 
-def number_text(decimal_mark: str, thousands_mark: str, text: str) -> str:
+def number_text(form: NumberFormat, text: str) -> str:
     """Return a number with a point and no thousands marks, or the text itself."""
     plain = text.strip().replace("\u00a0", " ")
-    if thousands_mark:
-        plain = plain.replace(thousands_mark, "")
-    plain = plain.replace(decimal_mark, ".")
+    if form.thousands_mark:
+        plain = plain.replace(form.thousands_mark, "")
+    plain = plain.replace(form.decimal_mark, ".")
+    if form.implied_decimals and "." in plain:
+        return text
     try:
-        return f"{Decimal(plain):f}" if plain else ""
+        return f"{Decimal(plain).scaleb(-form.implied_decimals):f}" if plain else ""
     except InvalidOperation:
         return text
 

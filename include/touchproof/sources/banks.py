@@ -26,9 +26,9 @@ from touchproof.sources.bank_statements import (
     REMITTANCES,
     STATEMENT_SCHEMA,
     STATEMENTS,
+    NumberFormat,
     RemittanceMapping,
     StatementMapping,
-    TextFormat,
     date_text,
     number_text,
     read_answers,
@@ -39,8 +39,7 @@ from touchproof.sources.definition import (
     SourceKind,
     text_schema,
 )
-from touchproof.sources.delimited import read_delimited
-from touchproof.sources.unpack import read_unpacked
+from touchproof.sources.file_layouts import FileLayout
 
 MAPPINGS_FOLDER = Path(__file__).parent / "banks"
 SCHEMA = text_schema(
@@ -62,8 +61,9 @@ SCHEMA = text_schema(
     "phone_hash",
     "hash_key_id",
     "matched_row_id",
+    "control_total",
 )
-_MAPPED = frozenset(SCHEMA.names) - {"is_date_only", "currency"}
+_MAPPED = frozenset(SCHEMA.names) - {"is_date_only", "currency", "control_total"}
 _PERSONAL = frozenset({"email", "first_name", "last_name", "birth_date", "postal_code", "phone"})
 _OPTIONAL = _PERSONAL | {"email_hash", "phone_hash", "hash_key_id", "matched_row_id"}
 """A bank that sends hashes, or matches blindly on its own side, leaves the others out."""
@@ -89,12 +89,13 @@ class BankMapping(_Strict):
     bank_id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{1,30}$")]
     bank_name: str
     file_pattern: str = Field(description="regular expression with a group `date` (YYYYMMDD)")
-    encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    layout: FileLayout
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     decimal_mark: Literal[".", ","] = "."
     thousands_mark: Literal["", ".", ",", " ", "'"] = ""
-    header: Annotated[list[str], Field(min_length=1)]
+    implied_decimals: Annotated[int, Field(ge=0, le=6)] = Field(
+        0, description="digits after a decimal mark that isn't written"
+    )
     columns: dict[str, str] = Field(description="our column -> the file's column")
     opened_at: OpenedAt
     birth_date_format: str = "%Y-%m-%d"
@@ -111,14 +112,12 @@ class BankMapping(_Strict):
             raise ValueError(f"file_pattern isn't a regular expression: {error.msg}") from error
         if "date" not in pattern.groupindex:
             raise ValueError("file_pattern needs the group (?P<date>\\d{8})")
-        if len(set(self.header)) != len(self.header):
-            raise ValueError("header names a column twice")
         wrong = sorted((set(self.columns) ^ _MAPPED) - (_OPTIONAL - set(self.columns)))
         if wrong:
             raise ValueError(f"columns must map exactly ours; wrong or missing: {', '.join(wrong)}")
-        absent = sorted(set(self.columns.values()) - set(self.header))
+        absent = sorted(set(self.columns.values()) - set(self.layout.names))
         if absent:
-            raise ValueError(f"columns names fields that the header lacks: {', '.join(absent)}")
+            raise ValueError(f"columns names fields that the layout lacks: {', '.join(absent)}")
         if self.thousands_mark == self.decimal_mark:
             raise ValueError("thousands_mark and decimal_mark are the same")
         return self
@@ -129,14 +128,13 @@ class BankMapping(_Strict):
         return f"bank_{self.bank_id}"
 
     @property
-    def text_format(self) -> TextFormat:
-        """Return how this bank writes its answers."""
-        return TextFormat(
-            encoding=self.encoding,
-            delimiter=self.delimiter,
+    def number_format(self) -> NumberFormat:
+        """Return how this bank writes amounts."""
+        return NumberFormat(
             currency=self.currency,
             decimal_mark=self.decimal_mark,
             thousands_mark=self.thousands_mark,
+            implied_decimals=self.implied_decimals,
         )
 
 
@@ -173,23 +171,19 @@ def read_openings(mapping: BankMapping, path: Path, limit: int) -> pa.Table:
     Raises:
         StructuralFaultError: Why the file can't be read.
     """
-    table = read_delimited(
-        read_unpacked(path, limit),
-        mapping.header,
-        delimiter=mapping.delimiter,
-        encoding=mapping.encoding,
-    )
+    table = mapping.layout.read(path, limit)
     moment = "%Y-%m-%d" if mapping.opened_at.is_date_only else "%Y-%m-%dT%H:%M:%SZ"
     converters: dict[str, Convert] = {
         "opened_at": partial(date_text, mapping.opened_at.format, write_format=moment),
         "birth_date": partial(date_text, mapping.birth_date_format),
         "product_line": partial(_code, mapping.product_codes),
         "existing_customer": partial(_code, mapping.existing_customer_codes),
-        "balance": partial(number_text, mapping.decimal_mark, mapping.thousands_mark),
+        "balance": partial(number_text, mapping.number_format),
     }
     constants = {
         "is_date_only": "true" if mapping.opened_at.is_date_only else "false",
         "currency": mapping.currency,
+        "control_total": str(table.num_rows) if mapping.layout.has_control_total else "",
     }
     columns: dict[str, list[str]] = {
         name: [text] * table.num_rows for name, text in constants.items()
@@ -223,7 +217,7 @@ def _source(mapping: BankMapping) -> SourceDefinition:
             schema,
             key=(schema.names[0], "line_number"),
             file_pattern=re.compile(section.file_pattern),
-            reader=partial(read_answers, section, mapping.text_format, schema),
+            reader=partial(read_answers, section, mapping.number_format, schema),
         )
         for name, section, schema in (
             (STATEMENTS, mapping.statements, STATEMENT_SCHEMA),

@@ -17,7 +17,7 @@ from touchproof.sources.text_encoding import decoded
 
 
 @dataclass(frozen=True)
-class Field:
+class FixedField:
     """Place one field: `start` counts characters from 1, as banks' record descriptions do."""
 
     name: str
@@ -36,7 +36,7 @@ class Trailer:
 
 def read_fixed_width(
     content: bytes,
-    fields: Sequence[Field],
+    fields: Sequence[FixedField],
     *,
     row_marker: str = "",
     header_marker: str | None = None,

@@ -29,7 +29,14 @@ _SKIP_PULL = 0.10
 _BANK_BASE = 0.000045
 _TOKEN_SHARE = 0.2
 """How many whom a campaign sent to the bank went there over a link of ours."""
-_REFERENCE_PREFIX = {"bank_northlake": "NL", "bank_maple": "ML"}
+_REFERENCE_PREFIX = {
+    "bank_northlake": "NL",
+    "bank_maple": "ML",
+    "bank_harbor": "HT",
+    "bank_summit": "SN",
+    "bank_aurore": "CA",
+    "bank_laurent": "BL",
+}
 
 
 @dataclass(frozen=True)

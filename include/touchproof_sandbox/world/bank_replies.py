@@ -20,13 +20,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from touchproof.sources.bank_statements import AnswerMapping, StatementMapping
-from touchproof.sources.banks import MAPPINGS_FOLDER, BankMapping, load_mapping
+from touchproof.sources.bank_statements import AnswerMapping
+from touchproof.sources.banks import BankMapping
 from touchproof_sandbox.world import files
+from touchproof_sandbox.world.bank_formats import Value, answers_bytes, bank_mappings, file_name
 
 _CORRECTED_AFTER_DAYS = 2
 _SHORT_CENTS = 1000
-_DATE_GROUP, _MAYBE_PACKED = r"(?P<date>\d{8})", r"(\.gz)?"
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ def write_replies(drops: Path, evidence: Path, seed: int, day: date) -> ReplyRep
         day: The day.
     """
     written = statements = remittances = 0
-    for path in sorted(MAPPINGS_FOLDER.glob("*.yml")):
-        mapping = load_mapping(path)
+    for mapping in bank_mappings().values():
         replies = [
             reply_of(seed, claimed) for claimed in claims_in_packs(evidence / mapping.bank_id, day)
         ]
@@ -159,7 +158,7 @@ def statement_rows(
     day: date,
     *,
     is_corrected: bool = False,
-) -> list[dict[str, str]]:
+) -> list[dict[str, Value]]:
     """Return the lines of a bank's statement of a day by our column; none if it says nothing.
 
     Some days' first version names the first accepted claim 10.00 too low, which its corrected
@@ -167,7 +166,7 @@ def statement_rows(
     """
     said = [reply for reply in replies if reply.word_on == day]
     name = f"{mapping.bank_id[:2].upper()}S{day:%Y%m%d}"
-    rows: list[dict[str, str]] = []
+    rows: list[dict[str, Value]] = []
     is_wrong = _is_wrong(seed, mapping.bank_id, day) and not is_corrected
     for reply in said:
         cents = reply.accepted_cents
@@ -177,23 +176,23 @@ def statement_rows(
             {
                 "statement_id": name,
                 "line_number": str(len(rows) + 1),
-                "statement_date": day.isoformat(),
+                "statement_date": day,
                 "claim_id": reply.claim_id,
                 "reference": reply.reference,
                 "status": reply.word,
-                "amount": str(cents) if reply.word == "accepted" else "",
+                "amount": _units(cents) if reply.word == "accepted" else None,
                 "reason_code": reply.reason,
             }
         )
     if rows and next(_draws(seed, f"stranger {name}")) < 25:
         stranger = dict(rows[0], claim_id="", reference=f"{name}-X", status="accepted")
-        rows.append({**stranger, "line_number": str(len(rows) + 1), "amount": "2500"})
+        rows.append({**stranger, "line_number": str(len(rows) + 1), "amount": _units(2500)})
     return rows
 
 
 def remittance_rows(
     mapping: BankMapping, replies: Sequence[Reply], day: date
-) -> list[dict[str, str]]:
+) -> list[dict[str, Value]]:
     """Return the lines of the one payment with which a bank settles a day's claims."""
     paid = [reply for reply in replies if reply.paid_on == day and reply.paid_cents > 0]
     total = sum(reply.paid_cents for reply in paid)
@@ -201,11 +200,11 @@ def remittance_rows(
         {
             "remittance_id": f"{mapping.bank_id[:2].upper()}P{day:%Y%m%d}",
             "line_number": str(number),
-            "paid_date": day.isoformat(),
+            "paid_date": day,
             "claim_id": reply.claim_id,
             "reference": reply.reference,
-            "amount": str(reply.paid_cents),
-            "payment_amount": str(total),
+            "amount": _units(reply.paid_cents),
+            "payment_amount": _units(total),
         }
         for number, reply in enumerate(paid, 1)
     ]
@@ -217,44 +216,19 @@ def _put(
     section: AnswerMapping,
     of_day: date,
     arrives: date,
-    rows: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, Value]],
 ) -> int:
     """Write a file of a day into the drops of the day on which it arrives, unless it is there."""
-    name = _file_name(section.file_pattern, of_day)
+    name = file_name(section.file_pattern, of_day)
     path = drops / arrives.isoformat() / mapping.source / name
     if path.exists():
         return 0
-    theirs = {column: ours for ours, column in section.columns.items()}
-    lines = [
-        [_written(mapping, section, theirs.get(column), row) for column in section.header]
-        for row in rows
-    ]
-    text = files.csv_text(section.header, lines, delimiter=mapping.delimiter)
-    files.write_bytes(path, text.encode(mapping.encoding))
+    files.write_bytes(path, answers_bytes(mapping, section, rows))
     return 1
 
 
-def _written(
-    mapping: BankMapping, section: AnswerMapping, ours: str | None, row: Mapping[str, str]
-) -> str:
-    """Write one value as the bank does: the mapping read backwards."""
-    value = row.get(ours or "", "")
-    if ours in ("statement_date", "paid_date"):
-        return date.fromisoformat(value).strftime(section.date_format)
-    if ours in ("amount", "payment_amount"):
-        return f"{Decimal(value) / 100:.2f}".replace(".", mapping.decimal_mark) if value else ""
-    if isinstance(section, StatementMapping) and ours in ("status", "reason_code"):
-        codes = section.status_codes if ours == "status" else section.reason_codes
-        return next((code for code, word in codes.items() if word == value), value)
-    if ours == "currency":
-        return mapping.currency
-    return value
-
-
-def _file_name(pattern: str, day: date) -> str:
-    """Return the file name of a day that a pattern matches, uncompressed."""
-    plain = pattern.replace(_DATE_GROUP, f"{day:%Y%m%d}").replace(_MAYBE_PACKED, "")
-    return plain.replace("\\.", ".")
+def _units(cents: int) -> Decimal:
+    return Decimal(cents).scaleb(-2)
 
 
 def _is_wrong(seed: int, bank_id: str, day: date) -> bool:

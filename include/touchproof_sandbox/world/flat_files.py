@@ -1,7 +1,7 @@
-"""The plain files of a day: the app's exports and the two banks' openings.
+"""The plain files of a day: the app's exports.
 
 Belongs here: columns, spellings, separators and character sets of each file. Doesn't belong here:
-what happened (the simulation), what media cost (media_files.py).
+what happened (the simulation), what media cost (media_files.py), the banks' files (bank_files.py).
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from touchproof_sandbox.world import calendar
-from touchproof_sandbox.world.bank_customers import bank_customer
 from touchproof_sandbox.world.campaigns import CAMPAIGNS, DIRECT, ORGANIC, PRODUCT_LINES
 from touchproof_sandbox.world.files import csv_text, gzip_bytes
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
-from touchproof_sandbox.world.records import BankOpening, Day, Registration
+from touchproof_sandbox.world.records import Day, Registration
 
 LEAD_SPELLINGS = ("Google", "google ads", "GOOGLE", "AdWords", "google_cpc", "Googl")
 REGISTRATION_COLUMNS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
@@ -25,14 +24,6 @@ PRODUCT_COLUMNS = ("ledger_entry_id", "entry_type", "account_id", "app_user_id",
              "application_started_at")  # fmt: skip
 _CONSENTS = ("consent_event_id", "app_user_id", "email", "channel", "state", "changed_at",
              "source")  # fmt: skip
-_NORTHLAKE = ("reference", "product_code", "opened_at", "customer_email", "first_name",
-              "last_name", "birth_date", "zip", "referral_token", "existing_customer",
-              "opening_balance", "customer_phone")  # fmt: skip
-_MAPLE = ("reference", "produit", "date_ouverture", "courriel", "prenom", "nom",
-          "date_naissance", "code_postal", "jeton", "client_existant", "solde",
-          "telephone")  # fmt: skip
-_NORTHLAKE_CODES = ("SAV", "CHK", "LOAN", "TRF")
-_MAPLE_CODES = ("EPARGNE", "CHEQUE", "PRET", "VIREMENT")
 
 
 def lead_source(origin: int, draw: int) -> str:
@@ -140,56 +131,3 @@ def _product_rows(people: People, day: Day) -> list[list[Any]]:
              calendar.iso_utc(entry.applied_at)]
         )  # fmt: skip
     return rows
-
-
-def bank_files(seed: int, people: People, day: Day) -> dict[str, dict[str, bytes]]:
-    """Return the files of each bank that reported openings, by bank and file name."""
-    stamp = f"{calendar.date_of(day.day):%Y%m%d}"
-    northlake = [o for o in day.openings if o.bank_id == "bank_northlake"]
-    maple = [o for o in day.openings if o.bank_id == "bank_maple"]
-    files: dict[str, dict[str, bytes]] = {}
-    if northlake:
-        text = csv_text(_NORTHLAKE, [_northlake_row(seed, people, o) for o in northlake])
-        files["bank_northlake"] = {f"openings_{stamp}.csv.gz": gzip_bytes(text.encode())}
-    if maple:
-        text = csv_text(_MAPLE, [_maple_row(seed, people, o) for o in maple], delimiter=";")
-        files["bank_maple"] = {f"ouvertures_{stamp}.txt": text.encode("latin-1", "replace")}
-    return files
-
-
-def _northlake_row(seed: int, people: People, opening: BankOpening) -> list[Any]:
-    customer, balance = bank_customer(seed, people, opening.person), opening.balance_cents
-    last_name, phone = customer.last_name, customer.phone
-    return [
-        opening.reference,
-        _NORTHLAKE_CODES[opening.product],
-        calendar.iso_utc(opening.at),
-        messy_email(customer.email, opening.variant) if customer.email else "",
-        customer.first_name,
-        last_name.upper() if opening.variant % 9 == 0 else last_name,
-        customer.birth_date.isoformat() if customer.birth_date else "",
-        customer.postal_code,
-        opening.token,
-        {"yes": "Y", "no": "N"}.get(opening.existing, ""),
-        f"{balance // 100}.{balance % 100:02d}",
-        f"({phone[2:5]}) {phone[5:8]}-{phone[8:]}" if phone else "",
-    ]
-
-
-def _maple_row(seed: int, people: People, opening: BankOpening) -> list[Any]:
-    customer, balance = bank_customer(seed, people, opening.person), opening.balance_cents
-    day = calendar.date_of((opening.at - calendar.epoch_of(0)) // calendar.DAY_SECONDS)
-    return [
-        opening.reference,
-        _MAPLE_CODES[opening.product],
-        f"{day:%d.%m.%Y}",
-        messy_email(customer.email, opening.variant) if customer.email else "",
-        customer.first_name,
-        customer.last_name,
-        f"{customer.birth_date:%d.%m.%Y}" if customer.birth_date else "",
-        customer.postal_code,
-        opening.token,
-        {"yes": "O", "no": "N"}.get(opening.existing, ""),
-        f"{balance // 100},{balance % 100:02d}",
-        customer.phone.removeprefix("+1"),
-    ]

@@ -29,7 +29,11 @@ from touchproof_sandbox.world.randomness import hex_ids, pick, stream
 APP_DEVICE = 3
 """Device number of the app; the numbers 0 to 2 are web cookies."""
 
-BANKS = {"US": "bank_northlake", "CA": "bank_maple"}
+BANKS = {
+    "US": {"bank_northlake": 0.6, "bank_harbor": 0.25, "bank_summit": 0.15},
+    "CA": {"bank_maple": 0.55, "bank_aurore": 0.25, "bank_laurent": 0.2},
+}
+"""The consortium's banks of a country, and how many of its people each serves."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class People:
     list_address: NDArray[np.int64]
     app_address: NDArray[np.int64]
     partner: NDArray[np.int64]
+    banks: list[str]
     mess: Mess
 
     def country(self, person: int) -> str:
@@ -84,8 +89,8 @@ class People:
         return f"TPR-{self.recipients[0][person][4:12].upper()}"
 
     def bank(self, person: int) -> str:
-        """Return the consortium bank of the person's country."""
-        return BANKS[self.country(person)]
+        """Return the consortium bank that serves the person."""
+        return self.banks[person]
 
 
 def make_people(seed: int, count: int, mess: Mess = ORDINARY) -> People:
@@ -163,8 +168,17 @@ def make_people(seed: int, count: int, mess: Mess = ORDINARY) -> People:
         list_address=np.where(has_second & (traits.random(count) < 0.5), 1, 0),
         app_address=np.where(has_second & (traits.random(count) < 0.2), 1, 0),
         partner=partner,
+        banks=_banks(seed, is_canadian),
         mess=mess,
     )
+
+
+def _banks(seed: int, is_canadian: NDArray[np.bool_]) -> list[str]:
+    rng, count = stream(seed, "consortium"), len(is_canadian)
+    names = {country: list(shares) for country, shares in BANKS.items()}
+    drawn = {country: pick(rng, count, list(shares.values())) for country, shares in BANKS.items()}
+    countries = np.where(is_canadian, "CA", "US").tolist()
+    return [names[country][int(drawn[country][who])] for who, country in enumerate(countries)]
 
 
 def _places(

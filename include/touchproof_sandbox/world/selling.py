@@ -24,7 +24,8 @@ _SKIP_SHARE = 0.13
 """How many of those who would open a product with us go to the bank itself."""
 _TOKEN_SHARE = 0.25
 """How many of these go there over a link of ours, which carries a token."""
-_OTHER_BANKS = {"US": ("bank_harbor", "bank_summit"), "CA": ("bank_aurore", "bank_laurent")}
+_OTHER_BANKS = {"US": ("bank_cedar", "bank_mesa"), "CA": ("bank_rivage", "bank_boreal")}
+"""Banks whose products the app sells and that report no openings of their own."""
 
 
 def open_products(

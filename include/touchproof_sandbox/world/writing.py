@@ -16,9 +16,10 @@ from pathlib import Path
 
 from touchproof.errors import BadInputError
 from touchproof_sandbox.world import calendar, files
+from touchproof_sandbox.world.bank_files import bank_files
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.crm_records import OBJECTS, table_of
-from touchproof_sandbox.world.flat_files import app_files, bank_files
+from touchproof_sandbox.world.flat_files import app_files
 from touchproof_sandbox.world.ga4 import EventTable, event_table
 from touchproof_sandbox.world.mail_events import mail_events
 from touchproof_sandbox.world.media_files import media_files

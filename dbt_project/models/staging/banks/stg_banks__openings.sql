@@ -55,6 +55,7 @@ renamed as (
         {{ try_cast('balance', 'decimal(18, 2)') }} as opening_balance_amount,
         upper({{ clean_text('currency') }}) as currency,
         _batch_id,
+        _file as file_name,
         _window_end,
         _landed_at
 

@@ -125,8 +125,8 @@ def test_a_kit_needs_a_shared_secret_a_bank_with_a_key_and_a_warehouse(
 ) -> None:
     with pytest.raises(ConfigurationError, match="maple-1 has no secret"):
         write_kit(settings, "maple", tmp_path / "kit", DAY)
-    with pytest.raises(ConfigurationError, match="harbor has no hash key"):
-        write_kit(settings, "harbor", tmp_path / "kit", DAY)
+    with pytest.raises(ConfigurationError, match="pinecrest has no hash key"):
+        write_kit(settings, "pinecrest", tmp_path / "kit", DAY)
     settings.paths.warehouse.unlink()
     with pytest.raises(BadInputError, match="no warehouse"):
         write_kit(settings, "northlake", tmp_path / "kit", DAY)

@@ -15,6 +15,7 @@ from touchproof.sources.bank_statements import (
     REMITTANCE_SCHEMA,
     STATEMENT_SCHEMA,
     WORDS,
+    NumberFormat,
     number_text,
 )
 from touchproof.sources.banks import MAPPINGS_FOLDER, bank_sources, load_mapping
@@ -103,19 +104,25 @@ def test_every_code_of_the_mappings_is_one_of_our_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "thousands", "text", "expected"),
+    ("mark", "thousands", "implied", "text", "expected"),
     [
-        (",", " ", "1 234,50", "1234.50"),
-        (",", " ", "1\u00a0234,50", "1234.50"),
-        (".", "", "-12.5", "-12.5"),
-        (".", "", "twelve", "twelve"),
-        (".", "", "", ""),
+        (",", " ", 0, "1 234,50", "1234.50"),
+        (",", " ", 0, "1\u00a0234,50", "1234.50"),
+        (".", "", 0, "-12.5", "-12.5"),
+        (".", "", 0, "twelve", "twelve"),
+        (".", "", 0, "", ""),
+        (".", "", 2, "000123456", "1234.56"),
+        (".", "", 2, "-5", "-0.05"),
+        (".", "", 2, "12.50", "12.50"),
     ],
 )
 def test_a_number_is_read_by_the_banks_marks(
-    mark: str, thousands: str, text: str, expected: str
+    mark: str, thousands: str, implied: int, text: str, expected: str
 ) -> None:
-    assert number_text(mark, thousands, text) == expected
+    form = NumberFormat(
+        currency="USD", decimal_mark=mark, thousands_mark=thousands, implied_decimals=implied
+    )
+    assert number_text(form, text) == expected
 
 
 @pytest.mark.parametrize(
@@ -127,7 +134,7 @@ def test_a_number_is_read_by_the_banks_marks(
         (lambda m: m["statements"]["reason_codes"].update(X="moon"), "reason_codes.X"),
         (lambda m: m["statements"].update(file_pattern="statement.csv"), "date"),
         (lambda m: m["statements"].update(file_pattern="(("), "regular expression"),
-        (lambda m: m["remittances"]["header"].append("line"), "twice"),
+        (lambda m: m["remittances"]["layout"]["columns"].append("line"), "twice"),
         (lambda m: m["remittances"]["columns"].update(amount="sum"), "sum"),
         (
             lambda m: [m["remittances"]["columns"].pop(name) for name in ("claim_id", "reference")],

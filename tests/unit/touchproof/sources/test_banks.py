@@ -65,6 +65,7 @@ def test_a_maple_row_becomes_the_common_columns(tmp_path: Path) -> None:
             "phone_hash": "",
             "hash_key_id": "",
             "matched_row_id": "",
+            "control_total": "",
         }
     ]
 
@@ -95,14 +96,15 @@ def test_what_the_mapping_cannot_convert_stays_as_sent_for_the_gate(tmp_path: Pa
 def test_a_bank_that_sends_hashes_leaves_out_names_and_addresses(
     tmp_path: Path, mapping: dict[str, Any]
 ) -> None:
-    mapping["header"] = ["reference", "product_code", "opened_at", "mail_hash", "existing_customer"]
-    mapping["header"] += ["referral_token", "opening_balance"]
+    columns = ["reference", "product_code", "opened_at", "mail_hash", "existing_customer"]
+    columns += ["referral_token", "opening_balance"]
+    mapping["layout"]["columns"] = columns
     for name in ("email", "first_name", "last_name", "birth_date", "postal_code", "phone"):
         del mapping["columns"][name]
     mapping["columns"]["email_hash"] = "mail_hash"
     (tmp_path / "hashing.yml").write_text(yaml.safe_dump(mapping))
     file = tmp_path / "openings_20260301.csv"
-    file.write_text(",".join(mapping["header"]) + "\nN1,SAV,2026-03-01T00:00:00Z,ab12,N,,1.00\n")
+    file.write_text(",".join(columns) + "\nN1,SAV,2026-03-01T00:00:00Z,ab12,N,,1.00\n")
     [row] = read_openings(load_mapping(tmp_path / "hashing.yml"), file, LIMIT).to_pylist()
     assert (row["email_hash"], row["email"], row["last_name"]) == ("ab12", "", "")
 
@@ -116,18 +118,21 @@ def test_a_wrong_header_of_a_bank_file_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_new_bank_is_one_yaml_and_no_code(tmp_path: Path, mapping: dict[str, Any]) -> None:
-    mapping |= {"bank_id": "harbor", "bank_name": "Harbor", "delimiter": "|"}
-    mapping["file_pattern"] = r"harbor-(?P<date>\d{8})\.psv"
-    (tmp_path / "harbor.yml").write_text(yaml.safe_dump(mapping))
+    mapping |= {"bank_id": "pinecrest", "bank_name": "Pinecrest"}
+    mapping["layout"]["delimiter"] = "|"
+    mapping["file_pattern"] = r"pinecrest-(?P<date>\d{8})\.psv"
+    (tmp_path / "pinecrest.yml").write_text(yaml.safe_dump(mapping))
     [source] = bank_sources(tmp_path)
     entity = source.entities[0]
     assert [one.entity for one in source.entities] == ["openings", "statements", "remittances"]
-    assert (source.name, entity.raw_table) == ("bank_harbor", "bank_harbor__openings")
-    place = placed(source.entities, "harbor-20260301.psv")
+    assert (source.name, entity.raw_table) == ("bank_pinecrest", "bank_pinecrest__openings")
+    place = placed(source.entities, "pinecrest-20260301.psv")
     assert place is not None
     assert place[1].start == date(2026, 3, 1)
-    file = tmp_path / "harbor-20260301.psv"
-    file.write_text("|".join(mapping["header"]) + "\nH1|TRF|2026-03-01T00:00:00Z|||||||||\n")
+    file = tmp_path / "pinecrest-20260301.psv"
+    file.write_text(
+        "|".join(mapping["layout"]["columns"]) + "\nH1|TRF|2026-03-01T00:00:00Z|||||||||\n"
+    )
     assert entity.reader is not None
     assert entity.reader(file, LIMIT).column("product_line").to_pylist() == ["transfer"]
 
@@ -143,13 +148,15 @@ def mapping() -> dict[str, Any]:
     [
         (lambda m: m.pop("currency"), "currency"),
         (lambda m: m.update(colour="blue"), "colour"),
-        (lambda m: m.update(encoding="utf-16"), "encoding"),
+        (lambda m: m["layout"].update(encoding="utf-16"), "encoding"),
+        (lambda m: m["layout"].update(format="odt"), "layout"),
         (lambda m: m["columns"].update(email="mail"), "mail"),
         (lambda m: m["columns"].pop("balance"), "balance"),
         (lambda m: m.update(file_pattern="openings.csv"), "date"),
         (lambda m: m.update(file_pattern="(("), "file_pattern"),
         (lambda m: m["product_codes"].update(X="gold"), "product_codes.X"),
-        (lambda m: m["header"].append("reference"), "twice"),
+        (lambda m: m["layout"]["columns"].append("reference"), "twice"),
+        (lambda m: m.update(implied_decimals=-1), "implied_decimals"),
         (lambda m: m.update(thousands_mark="."), "thousands_mark"),
     ],
 )

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from touchproof.sources.faults import StructuralFaultError
-from touchproof.sources.fixed_width import Field, Trailer, read_fixed_width
+from touchproof.sources.fixed_width import FixedField, Trailer, read_fixed_width
 
-FIELDS = (Field("reference", 2, 6), Field("name", 8, 10), Field("amount", 20, 5))
+FIELDS = (FixedField("reference", 2, 6), FixedField("name", 8, 10), FixedField("amount", 20, 5))
 TRAILER = Trailer("T", 2, 6)
 WIDTH = 24
 

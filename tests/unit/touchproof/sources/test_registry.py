@@ -16,8 +16,12 @@ def test_the_sources_of_the_design_are_there() -> None:
         "email",
         "media",
         "app",
-        "bank_northlake",
+        "bank_aurore",
+        "bank_harbor",
+        "bank_laurent",
         "bank_maple",
+        "bank_northlake",
+        "bank_summit",
         "ledger",
     }
 

@@ -34,9 +34,10 @@ def pack(evidence: Path, bank: str, number: int, claims: int, issued: date = ISS
 
 @pytest.fixture(scope="module")
 def answered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a world in which two banks answered packs of 120 claims for forty days."""
+    """Return a world in which every bank answered packs of 120 claims for forty days."""
     root = tmp_path_factory.mktemp("answered")
-    for bank in ("northlake", "maple"):
+    for source in SOURCES:
+        bank = source.removeprefix("bank_")
         pack(root / "evidence", bank, 1, 120)
     for day in DAYS:
         write_replies(root / "drops", root / "evidence", 7, day)
@@ -55,7 +56,7 @@ def rows(root: Path, source: str, entity: str) -> list[dict[str, str]]:
     return [row for table in tables for row in table.to_pylist()]
 
 
-@pytest.mark.parametrize("source", ["bank_northlake", "bank_maple"])
+@pytest.mark.parametrize("source", list(SOURCES))
 def test_every_file_is_read_back_by_the_banks_own_mapping(answered: Path, source: str) -> None:
     statements = rows(answered, source, "statements")
     assert {row["status"] for row in statements} == {"accepted", "rejected"}

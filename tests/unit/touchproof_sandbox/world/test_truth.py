@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from touchproof.sources.banks import read_openings
+from touchproof_sandbox.world.bank_formats import bank_mappings
 from touchproof_sandbox.world.campaigns import CAMPAIGNS
 
 
@@ -25,11 +27,9 @@ def reported(world: Path) -> set[tuple[str, str]]:
     """Return bank and reference of every opening in the banks' files."""
     found = set()
     for path in world.glob("drops/*/bank_*/*"):
-        content = path.read_bytes()
-        text = gzip.decompress(content).decode() if path.suffix == ".gz" else content.decode("l1")
-        mark = "," if path.suffix == ".gz" else ";"
-        for row in csv.DictReader(io.StringIO(text), delimiter=mark):
-            found.add((path.parts[-2], row["reference"]))
+        source = path.parts[-2]
+        table = read_openings(bank_mappings()[source], path, 10**7)
+        found |= {(source, str(one)) for one in table.column("reference").to_pylist()}
     return found
 
 
