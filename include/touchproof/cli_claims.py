@@ -49,6 +49,7 @@ _COLUMNS = (
     "opened_date",
     "fee_kind",
     "fee_cents",
+    "owed_cents",
     "accepted_cents",
     "paid_cents",
     "currency",
@@ -90,10 +91,11 @@ def list_(
         return
     from sqlalchemy import select
 
+    from touchproof.ledger.fee_entries import OWED_CENTS
     from touchproof.ledger.schema import claims as table
     from touchproof.ledger.store import Ledger
 
-    query = select(*(table.c[name] for name in _COLUMNS)).order_by(
+    query = select(table, OWED_CENTS).order_by(
         table.c.bank_id, table.c.opened_date, table.c.claim_id
     )
     if status is not None:

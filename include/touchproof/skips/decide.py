@@ -106,13 +106,15 @@ def _decide_one(
         _require_in_time(row._asdict(), terms, today)
     if row is not None and decision.to_status == "accepted":
         cents = decision.accepted_cents
-        values["accepted_cents"] = (row.accepted_cents or row.fee_cents) if cents is None else cents
-        if not 0 < values["accepted_cents"] <= row.fee_cents:
+        if cents is None:
+            cents = min(row.accepted_cents or row.owed_cents, row.owed_cents)
+        if not 0 < cents <= row.owed_cents:
             raise BadInputError(
-                "A bank accepts more than nothing and at most the fee",
+                "A bank accepts more than nothing and at most what it owes",
                 where=f"claim {claim_id}",
-                todo=f"Its fee is {row.fee_cents} cents of {row.currency}.",
+                todo=f"It owes {row.owed_cents} cents of {row.currency}.",
             )
+        values["accepted_cents"] = cents
     move_within(connection, [claim_id], decision.to_status, at, actor, decision.reason, values)
     if decision.to_status == "accepted":
         set_controls(connection, claim_id, accepted_by=BY_DECISION)

@@ -59,7 +59,7 @@ def test_one_wrong_claim_stops_a_decision_about_several(
     assert claims_by_status(Ledger.of(world)) == {"issued": 3}
     assert run(["claims", "decide", "clm_1", "--to", "accepted", "--reason", "r",
                 "--accepted-cents", "5001"]) == 2  # fmt: skip
-    assert "at most the fee" in capsys.readouterr().err
+    assert "at most what it owes" in capsys.readouterr().err
 
 
 def test_ageing_open_items_and_reconcile_answer_on_a_quiet_world(
