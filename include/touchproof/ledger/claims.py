@@ -22,7 +22,6 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError, LedgerError
-from touchproof.ledger.actors import acting_user
 from touchproof.ledger.controls import require_released, set_controls
 from touchproof.ledger.fee_entries import OWED_CENTS, book, entries_of_change
 from touchproof.ledger.schema import claim_events, claims, dispute_rounds
@@ -80,11 +79,6 @@ class ClaimEvent:
 def is_allowed(from_status: str, to_status: str) -> bool:
     """Tell whether a claim may move from one status to the other."""
     return to_status in MOVES.get(from_status, frozenset())
-
-
-def operating_system_user() -> str:
-    """Name who acts as the event log does (see actors.py); for the process's edge."""
-    return acting_user()
 
 
 def register_candidates(
