@@ -142,7 +142,7 @@ def fit(
     """Let Markov and Shapley learn again from the published journeys."""
     from touchproof.attribution.fits_made import make_fits
     from touchproof.attribution.fits_planned import FitRequest
-    from touchproof.ledger.claims import operating_system_user
+    from touchproof.ledger.actors import acting_user
     from touchproof.steps import as_json as plain
     from touchproof.world_clock import world_clock
 
@@ -153,7 +153,7 @@ def fit(
         parse_date(restate_from, "--restate-from"),
         reason,
     )
-    report = make_fits(settings, world_clock(settings), request, actor=operating_system_user())
+    report = make_fits(settings, world_clock(settings), request, actor=acting_user())
     if as_json:
         say_json(plain(report))
     else:

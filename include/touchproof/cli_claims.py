@@ -24,6 +24,7 @@ from touchproof.cli_common import (
 )
 from touchproof.errors import BadInputError
 from touchproof.settings import Settings
+from touchproof.skips.reasons import TOLD_AS_WRITTEN
 
 app = typer.Typer(help="Skips put to the banks.", no_args_is_help=True)
 cli_review.register(app)
@@ -49,6 +50,7 @@ _COLUMNS = (
     "opened_date",
     "fee_kind",
     "fee_cents",
+    "owed_cents",
     "accepted_cents",
     "paid_cents",
     "currency",
@@ -90,10 +92,11 @@ def list_(
         return
     from sqlalchemy import select
 
+    from touchproof.ledger.fee_entries import OWED_CENTS
     from touchproof.ledger.schema import claims as table
     from touchproof.ledger.store import Ledger
 
-    query = select(*(table.c[name] for name in _COLUMNS)).order_by(
+    query = select(table, OWED_CENTS).order_by(
         table.c.bank_id, table.c.opened_date, table.c.claim_id
     )
     if status is not None:
@@ -151,7 +154,9 @@ def decide(
         list[str], typer.Argument(help="One or more claims.", metavar="CLAIM_ID…")
     ],
     to: Annotated[str, typer.Option("--to", help="The status.", metavar="STATUS")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; names no person.")],
+    reason: Annotated[
+        str, typer.Option("--reason", help=f"Why; names no person. {TOLD_AS_WRITTEN}")
+    ],
     accepted_cents: Annotated[
         int | None, typer.Option("--accepted-cents", help="What the bank accepts (default: all).")
     ] = None,
@@ -188,6 +193,8 @@ def decide(
         return
     told = {"reviewed": "reviewed; another person releases it", "released": "waits for its pack"}
     say_rows(("claim_id", "now"), [(claim, told.get(what, what)) for claim, what in done.items()])
+    if {"withdrawn", "clawed_back"} & set(done.values()):
+        say("If the bank was told of a claim, its next pack tells it this reason as written.")
 
 
 @app.command("journal")

@@ -243,7 +243,7 @@ def _remember(settings: Settings, folder: Path, kind: str, content: bytes, **mor
     if folder.parent.parent != settings.paths.evidence.resolve():
         return
     from touchproof.evidence.pack_ledger import keep_proof
-    from touchproof.ledger.claims import operating_system_user
+    from touchproof.ledger.actors import acting_user
     from touchproof.ledger.store import Ledger
     from touchproof.world_clock import world_clock
 
@@ -254,6 +254,6 @@ def _remember(settings: Settings, folder: Path, kind: str, content: bytes, **mor
         kind,
         content,
         at=world_clock(settings)(),
-        actor=operating_system_user(),
+        actor=acting_user(),
         **more,
     )

@@ -69,22 +69,22 @@ def show(entry: EntryArgument, as_json: JsonOption = False) -> None:
 @app.command("release")
 def release(entry: EntryArgument, note: NoteOption = "") -> None:
     """Let an entry pass at the next extract and gate."""
-    from touchproof.ledger.claims import operating_system_user
+    from touchproof.ledger.actors import acting_user
     from touchproof.quarantine import release as let_pass
     from touchproof.world_clock import world_clock
 
     settings = Settings()
-    done = let_pass(settings, entry, world_clock(settings), by=operating_system_user(), note=note)
+    done = let_pass(settings, entry, world_clock(settings), by=acting_user(), note=note)
     say(f"{done.id} is released; the next run of its night carries it past the rule.")
 
 
 @app.command("discard")
 def discard(entry: EntryArgument, note: NoteOption = "") -> None:
     """Give an entry up; its original goes, its reason stays."""
-    from touchproof.ledger.claims import operating_system_user
+    from touchproof.ledger.actors import acting_user
     from touchproof.quarantine import discard as give_up
     from touchproof.world_clock import world_clock
 
     settings = Settings()
-    done = give_up(settings, entry, world_clock(settings), by=operating_system_user(), note=note)
+    done = give_up(settings, entry, world_clock(settings), by=acting_user(), note=note)
     say(f"{done.id} is discarded.")

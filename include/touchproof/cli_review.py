@@ -26,7 +26,11 @@ def review(
     in_: Annotated[Path | None, typer.Option("--in", help="Take this sheet back.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what waits for a person's review as an XLSX, or take the decided XLSX back."""
+    """Write what waits for a person's review as an XLSX, or take the decided XLSX back.
+
+    A reason names no person. These claims aren't with a bank yet, so no bank reads it; the reason
+    of a later withdrawal (claims decide) reaches the bank as written.
+    """
     if (out is None) == (in_ is None):
         raise BadInputError("Give either --out FILE.xlsx or --in FILE.xlsx")
     from touchproof.ledger.actors import acting_user

@@ -270,14 +270,14 @@ def test_a_database_error_is_reported_without_the_value_that_caused_it(tmp_path:
         # A ledger column of the wrong type: the model that reads it must convert and fails.
         connection.execute(
             "create or replace table raw.ledger__claims as"
-            " select * replace ('canary@example.com' as fee_cents) from ("
+            " select * replace ('canary@example.com' as accepted_cents) from ("
             "  select claims.* from (select 1) left join raw.ledger__claims as claims on true)"
         )
         connection.execute("update raw.ledger__claims set issued_at = '2026-06-01', claim_id = 'c',"
                            " bank_opening_id = 'b', _window_start = '2026-06-01'")  # fmt: skip
     with pytest.raises(BuildFailedError) as caught:
         build(settings, NIGHT, select=["+fct_conversions"])
-    assert "int_conversions_unioned" in str(caught.value)
+    assert "int_claims_matched" in str(caught.value)
     for path in (settings.paths.root / "dbt").rglob("*"):
         if path.is_file():
             assert b"canary@example.com" not in path.read_bytes(), path.name

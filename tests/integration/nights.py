@@ -23,12 +23,16 @@ TOUCHPROOF = Path(sys.executable).parent / "touchproof"
 
 @dataclass(frozen=True)
 class World:
-    """Point at one world and give its nights, queries and status."""
+    """Point at one world and give its nights, queries and status.
+
+    `project` is a copy of the project with other seeds, whose code then runs the nights.
+    """
 
     data_dir: Path
     name: str = "demo"
     customers: int = 1_500
     days: int = 45
+    project: Path | None = None
 
     @property
     def settings(self) -> Settings:
@@ -37,7 +41,8 @@ class World:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if "TOUCHPROOF_" not in name}
-        return kept | {"TOUCHPROOF_DATA_DIR": str(self.data_dir), "TOUCHPROOF_WORLD": self.name}
+        kept |= {"TOUCHPROOF_DATA_DIR": str(self.data_dir), "TOUCHPROOF_WORLD": self.name}
+        return kept | ({"PYTHONPATH": str(self.project / "include")} if self.project else {})
 
     def command(self, *flags: str) -> list[str]:
         sizes = ["--customers", str(self.customers), "--days", str(self.days)]

@@ -27,9 +27,9 @@ claims as (
                 else -1 * coalesce(paid_cents, 0)
             end
         ) as receivable_cents,
-        sum(case when claim_status in ('issued', 'disputed') then fee_cents else 0 end)
+        sum(case when claim_status in ('issued', 'disputed') then owed_cents else 0 end)
             as constrained_cents
-    from {{ ref('stg_ledger__claims') }}
+    from {{ ref('int_claims_valued') }}
     where issued_at is not null
     group by bank_id, currency
 

@@ -32,10 +32,11 @@ from touchproof.evidence.told import (
     contact_text,
 )
 
+FEE_CORRECTED = "fee_corrected"
 CHANGES: Mapping[str, str] = {
     "withdrawn": "We take the claim back.",
     "clawed_back": "The fee is returned under the terms.",
-    "fee_corrected": "The fee by the terms is another than was claimed.",
+    FEE_CORRECTED: "The fee by the terms is another than was claimed.",
     "no_longer_eligible": "By what is known today the opening breaks a rule of eligibility.",
     "eligible_again": "By what is known today the opening breaks no rule of eligibility.",
     "facts_corrected": "A fact of the opening, the terms or the match is another than was told.",
@@ -134,7 +135,7 @@ def _compared(claim: ToldClaim, state: LedgerState, now: TodaysClaim) -> list[Ad
         lines.append(
             _line(
                 claim,
-                "fee_corrected",
+                FEE_CORRECTED,
                 (FEE, str(claim.fee_cents), str(now.line.fee_cents)),
                 fee_change=now.line.fee_cents - claim.fee_cents,
             )

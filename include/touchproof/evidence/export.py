@@ -21,7 +21,8 @@ from touchproof.evidence.periods import last_closed_period, parse_period
 from touchproof.evidence.signing import Signer
 from touchproof.evidence.trail import EvidenceHandoff
 from touchproof.handoff import committed_handoff
-from touchproof.ledger.claims import operating_system_user, register_candidates
+from touchproof.ledger.actors import acting_user
+from touchproof.ledger.claims import register_candidates
 from touchproof.settings import Settings
 
 __all__ = ["PackReport", "export_packs"]
@@ -51,7 +52,7 @@ def export_packs(
         clock: Gives the moment of issue.
         period: The newest month to issue, `YYYY-MM` (default: the last closed one).
         bank: Only this bank.
-        actor: Who issues (default: the operating system's user).
+        actor: Who issues (default: who acts now, see actors.py).
         adjust_now: Put what has changed since the last pack into a pack of its own at once;
             otherwise it waits for the next closed month.
         signer: Signs the packs (default: the world's own, see signing.py).
@@ -76,7 +77,7 @@ def export_packs(
         raise BadInputError(
             "The month isn't closed yet", where=period, todo=f"The last closed one is {until}."
         )
-    issuer = Issuer(settings, evidence, clock, actor or operating_system_user(), step, signer)
+    issuer = Issuer(settings, evidence, clock, actor or acting_user(), step, signer)
     with _export_lock(settings.paths.evidence):
         register_candidates(issuer.ledger, evidence.referrals, clock, issuer.actor)
         known = {str(name) for name in evidence.referrals["bank_id"].to_pylist()}

@@ -14,13 +14,14 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from touchproof.evidence.adjustments import LedgerState
+from touchproof.evidence.adjustments import FEE_CORRECTED, LedgerState
 from touchproof.evidence.lines import AdjustmentLine
 from touchproof.evidence.pack_format import folder_name, sha256, utc_text
 from touchproof.ledger.claims import issue, plan_into_pack
 from touchproof.ledger.records import canonical_json
 from touchproof.ledger.schema import claim_events, claims, head_proofs, pack_adjustments, packs
 from touchproof.ledger.store import Ledger, insert_missing
+from touchproof.skips.reconcile import correct_fees
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def ledger_states(ledger: Ledger, bank_id: str) -> dict[str, LedgerState]:
         reasons = {
             event.claim_id: event.reason
             for event in connection.execute(newest)
-            if event.claim_id in known and event.to_status == known[event.claim_id].status
+            if event.claim_id in known
+            and event.from_status != event.to_status == known[event.claim_id].status
         }
     return {
         claim_id: LedgerState(row.status, row.status_at, reasons.get(claim_id, ""), row.person_id)
@@ -217,7 +219,11 @@ def _told(row: PackRow) -> Iterable[dict[str, Any]]:
 
 
 def finish_pack(ledger: Ledger, row: PackRow) -> None:
-    """Close a pack whose folder is in place: its claims are issued, its row never changes again."""
+    """Close a pack whose folder is in place: its claims are issued, its row never changes again.
+
+    The fees that it corrects are booked with it, once, and what the banks said and paid is settled
+    by them. A claim that was withdrawn or clawed back lost its fee by that move, not by the pack.
+    """
     with ledger.transaction() as connection:
         issue(
             connection,
@@ -234,3 +240,10 @@ def finish_pack(ledger: Ledger, row: PackRow) -> None:
         )
         if row.adjustments:
             connection.execute(pack_adjustments.insert(), list(_told(row)))
+        changes = {
+            line.claim_id: line.fee_change_cents
+            for line in row.adjustments
+            if line.change == FEE_CORRECTED
+        }
+        reason = f"evidence pack {row.name} corrects the fee"
+        correct_fees(connection, changes, row.night, row.issued_at, row.actor, reason)

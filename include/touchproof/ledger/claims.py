@@ -22,9 +22,8 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError, LedgerError
-from touchproof.ledger.actors import acting_user
 from touchproof.ledger.controls import require_released, set_controls
-from touchproof.ledger.fee_entries import book, entries_of_change
+from touchproof.ledger.fee_entries import OWED_CENTS, book, entries_of_change
 from touchproof.ledger.schema import claim_events, claims, dispute_rounds
 from touchproof.ledger.store import Ledger
 
@@ -80,11 +79,6 @@ class ClaimEvent:
 def is_allowed(from_status: str, to_status: str) -> bool:
     """Tell whether a claim may move from one status to the other."""
     return to_status in MOVES.get(from_status, frozenset())
-
-
-def operating_system_user() -> str:
-    """Name who acts as the event log does (see actors.py); for the process's edge."""
-    return acting_user()
 
 
 def register_candidates(
@@ -318,6 +312,8 @@ def move_within(
     for claim_id in claim_ids:
         before = rows[claim_id]._asdict()
         after = {**before, **values, "status": to_status}
+        if to_status == "issued":
+            after["owed_cents"] = before["fee_cents"]
         book(connection, entries_of_change(before, after, at, actor, reason))
         _count_dispute(connection, claim_id, str(before["status"]), to_status, at)
     _log(
@@ -336,11 +332,20 @@ def amend_within(
     actor: str,
     reason: str,
     values: Mapping[str, Any],
+    *,
+    owed_cents: int | None = None,
 ) -> None:
-    """Change a claim's cents without moving it, booked and logged like a move."""
+    """Change a claim's cents without moving it, booked and logged like a move.
+
+    `fee_cents` stays as issued: what is owed instead (`owed_cents`) is in the entries alone.
+    """
     before = rows_of(connection, [claim_id])[claim_id]._asdict()
-    connection.execute(update(claims).where(claims.c.claim_id == claim_id).values(**values))
-    book(connection, entries_of_change(before, {**before, **values}, at, actor, reason))
+    after = {**before, **values}
+    if owed_cents is not None:
+        after["owed_cents"] = owed_cents
+    if values:
+        connection.execute(update(claims).where(claims.c.claim_id == claim_id).values(**values))
+    book(connection, entries_of_change(before, after, at, actor, reason))
     status = str(before["status"])
     _log(connection, [ClaimEvent(claim_id, status, status, at, actor, reason)])
 
@@ -391,10 +396,11 @@ def require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> Non
 
 
 def rows_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, Row[Any]]:
-    """Return the row of each of the claims that exist."""
+    """Return the row of each of the claims that exist, with `owed_cents`."""
     wanted, found = list(dict.fromkeys(claim_ids)), {}
     for first in range(0, len(wanted), _AT_ONCE):
-        query = select(claims).where(claims.c.claim_id.in_(wanted[first : first + _AT_ONCE]))
+        some = claims.c.claim_id.in_(wanted[first : first + _AT_ONCE])
+        query = select(claims, OWED_CENTS).where(some)
         found.update({str(row.claim_id): row for row in connection.execute(query)})
     return found
 

@@ -5,7 +5,7 @@ deciding a change (claims.py, settling.py), periods and accounts (dbt).
 
 | kind | is |
 |---|---|
-| `billed` | the fee of a claim that was put to its bank |
+| `billed` | the fee of a claim that was put to its bank, and what packs corrected of it since |
 | `constrained` | the part of it whose bank hasn't decided: variable consideration, not revenue |
 | `earned` | what the bank accepted: revenue |
 | `reversed` | revenue taken back because the bank rejected or disputes it, or accepted less |
@@ -15,7 +15,7 @@ deciding a change (claims.py, settling.py), periods and accounts (dbt).
 | `applied`, `on_account`, `disputed` | where that money stands; they sum to `received` |
 
 All cents are signed in the direction of their kind: a claim's revenue is the sum of `earned`,
-`reversed` and `clawed_back`.
+`reversed` and `clawed_back`, and what its bank owes for it at most is the sum of `billed`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, cast, func, select
 
-from touchproof.ledger.schema import fee_entries
+from touchproof.ledger.schema import claims, fee_entries
 
 BUCKETS = ("applied", "on_account", "disputed")
 KINDS = (
@@ -42,6 +42,14 @@ KINDS = (
 )
 RECOGNISED = frozenset({"accepted", "part_paid", "paid"})
 PENDING = frozenset({"issued", "disputed"})
+
+OWED_CENTS = (
+    select(cast(func.coalesce(func.sum(fee_entries.c.cents), 0), BigInteger))
+    .where(fee_entries.c.claim_id == claims.c.claim_id, fee_entries.c.kind == "billed")
+    .scalar_subquery()
+    .label("owed_cents")
+)
+"""A column beside those of `claims`: the fee as issued and its issued corrections; else 0."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +82,14 @@ def entries_of_change(
     """Return the entries that a claim's change makes.
 
     Args:
-        before: The claim's columns as they were.
+        before: The claim's columns and `owed_cents` as they were.
         after: The same as they will be.
         at: Moment of the change.
         actor: Who changes it.
         reason: Why.
     """
     changes = {
-        "billed": after["fee_cents"] if _begins(before, after, "issued") else 0,
+        "billed": after["owed_cents"] - before["owed_cents"],
         "constrained": _constrained(after) - _constrained(before),
     }
     revenue = _revenue(after, _revenue(before)) - _revenue(before)
@@ -112,7 +120,7 @@ def _begins(before: Mapping[str, Any], after: Mapping[str, Any], status: str) ->
 
 
 def _constrained(claim: Mapping[str, Any]) -> int:
-    return int(claim["fee_cents"]) if claim["status"] in PENDING else 0
+    return int(claim["owed_cents"]) if claim["status"] in PENDING else 0
 
 
 def _revenue(claim: Mapping[str, Any], before: int = 0) -> int:

@@ -21,6 +21,7 @@ from touchproof.ledger.approvals import approve_within
 from touchproof.ledger.claims import move_within, require_not_planned, rows_of
 from touchproof.ledger.controls import set_controls
 from touchproof.ledger.store import Ledger
+from touchproof.skips.reasons import require_reason
 from touchproof.skips.reconcile import settle_claims
 from touchproof.skips.settlement import BY_DECISION
 from touchproof.skips.terms import TermsBook
@@ -68,7 +69,7 @@ def decide(
         actor: Who decides.
 
     Raises:
-        BadInputError: If a claim is unknown or may not move so.
+        BadInputError: If a claim is unknown or may not move so, or the reason won't do.
     """
     if decision.to_status not in DECISIONS:
         why = "issued by its pack" if decision.to_status == "issued" else "not decided by a person"
@@ -77,8 +78,7 @@ def decide(
             where=", ".join(claim_ids)[:80],
             todo=f"Choose one of {', '.join(DECISIONS)}.",
         )
-    if not decision.reason.strip():
-        raise BadInputError("A decision needs a reason", todo='Add --reason "…".')
+    require_reason(decision.reason, ", ".join(claim_ids)[:80])
     at = clock()
     done = {}
     with ledger.transaction() as connection:
@@ -106,13 +106,15 @@ def _decide_one(
         _require_in_time(row._asdict(), terms, today)
     if row is not None and decision.to_status == "accepted":
         cents = decision.accepted_cents
-        values["accepted_cents"] = (row.accepted_cents or row.fee_cents) if cents is None else cents
-        if not 0 < values["accepted_cents"] <= row.fee_cents:
+        if cents is None:
+            cents = min(row.accepted_cents or row.owed_cents, row.owed_cents)
+        if not 0 < cents <= row.owed_cents:
             raise BadInputError(
-                "A bank accepts more than nothing and at most the fee",
+                "A bank accepts more than nothing and at most what it owes",
                 where=f"claim {claim_id}",
-                todo=f"Its fee is {row.fee_cents} cents of {row.currency}.",
+                todo=f"It owes {row.owed_cents} cents of {row.currency}.",
             )
+        values["accepted_cents"] = cents
     move_within(connection, [claim_id], decision.to_status, at, actor, decision.reason, values)
     if decision.to_status == "accepted":
         set_controls(connection, claim_id, accepted_by=BY_DECISION)

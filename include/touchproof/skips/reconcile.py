@@ -10,7 +10,7 @@ next run goes on: a file that is applied does nothing again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -114,6 +114,29 @@ def settle_claims(
 ) -> None:
     """Let a decision about claims move the money that came for them, in its transaction."""
     Settler(connection, night, at, actor, lambda _claim, _day: False).settle(claim_ids)
+
+
+def correct_fees(
+    connection: Connection,
+    changes: Mapping[str, int],
+    night: date,
+    at: datetime,
+    actor: str,
+    reason: str,
+) -> None:
+    """Let the corrections of an issued pack count, in the transaction that issues it.
+
+    Args:
+        connection: That transaction.
+        changes: Cents by claim.
+        night: The night of the pack.
+        at: When it was issued.
+        actor: Who issues it.
+        reason: Which pack.
+    """
+    settler = Settler(connection, night, at, actor, lambda _claim, _day: False)
+    for claim_id, cents in changes.items():
+        settler.correct(claim_id, cents, reason)
 
 
 def business_day(settings: Settings, moment: datetime) -> date:

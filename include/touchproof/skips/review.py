@@ -30,6 +30,7 @@ from touchproof.ledger.records import canonical_json
 from touchproof.ledger.schema import claims, skip_decisions
 from touchproof.ledger.store import Ledger
 from touchproof.settings import PROJECT_ROOT, Settings
+from touchproof.skips.reasons import require_reason
 
 OPENING, CLAIM = "opening", "claim"
 ACCEPT, REJECT = "accept", "reject"
@@ -167,8 +168,7 @@ def rule_sentences() -> dict[str, str]:
 
 
 def _decide(connection: Connection, one: RowDecision, at: datetime, actor: str) -> str:
-    if not one.reason.strip():
-        raise BadInputError("A decision needs a reason", where=one.row.bank_reference)
+    require_reason(one.reason, one.row.bank_reference)
     if one.row.kind == CLAIM:
         if one.decision == ACCEPT:
             return approve_within(connection, one.row.claim_id, at, actor, one.reason)
@@ -297,7 +297,7 @@ def decide_openings(
         actor: Who decides.
 
     Raises:
-        BadInputError: If another status is asked for, or no reason is given.
+        BadInputError: If another status is asked for, or the reason won't do.
     """
     with Ledger.of(settings).reading() as connection:
         known = {str(row.claim_id) for row in connection.execute(select(claims.c.claim_id))}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from touchproof.errors import BadInputError
+from touchproof.skips.reasons import require_reason
 from touchproof.skips.review import ACCEPT, REJECT, ReviewRow, RowDecision
 
 SHEET = "Review"
@@ -102,7 +103,7 @@ def write_sheet(rows: Sequence[ReviewRow], path: Path, *, title: str, made_at: d
     sheet.write_string(0, 0, title, looks["title"])
     sheet.write_string(
         1, 0, "Choose a decision and give a reason in the yellow cells; leave the others empty. "
-        "Then: touchproof claims review --in FILE", looks["note"],
+        "A reason names no person. Then: touchproof claims review --in FILE", looks["note"],
     )  # fmt: skip
     sheet.write_string(
         2, 0, "accept: the bank owes us this fee and the claim may be issued. reject: we don't "
@@ -156,10 +157,7 @@ def read_sheet(path: Path, waiting: Sequence[ReviewRow]) -> list[RowDecision]:
         row = _same_row(cells, current, where)
         if decision not in (ACCEPT, REJECT):
             raise BadInputError("A decision is accept or reject", where=where)
-        if not reason:
-            raise BadInputError("A decision has no reason", where=where, todo="Give one.")
-        if len(reason) > 500:
-            raise BadInputError("A reason is longer than 500 characters", where=where)
+        require_reason(reason, where)
         if row.claim_id in seen:
             raise BadInputError("A row stands twice in the sheet", where=where)
         seen.add(row.claim_id)

@@ -6,7 +6,8 @@ Belongs here: the rules of settlement. Doesn't belong here: finding a line's cla
 A statement's word decides what a claim is worth; money alone decides what is paid. So a line that
 says "paid" without money behind it stays an open item, and the same cent is never counted twice.
 Every cent of a remittance ends in one of three places: applied to a claim up to what the bank
-accepted, on account of the bank, or disputed (money for a claim that the bank rejects).
+accepted, on account of the bank, or disputed (money for a claim that the bank rejects). A bank
+accepts at most what it owes: the fee as issued and what packs corrected of it since.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ClaimState:
     """Hold what settlement looks at; `accepted_by` is statement, payment, decision or None."""
 
     status: str
-    fee_cents: int
+    owed_cents: int
     accepted_cents: int
     paid_cents: int
     accepted_by: str | None = None
@@ -38,13 +39,14 @@ class ClaimState:
 
 @dataclass(frozen=True)
 class Step:
-    """Change a claim: to a status (None: it stays) with accepted and paid cents (None: stay)."""
+    """Change a claim: to a status (None: it stays) with other cents (None: they stay)."""
 
     to_status: str | None
     reason: str
     accepted_cents: int | None = None
     accepted_by: str | None = None
     paid_cents: int | None = None
+    owed_cents: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ def plan_word(
 def _accepted(claim: ClaimState, word: str, cents: int | None, reason: str) -> WordPlan:
     if cents is not None and cents <= 0:
         return WordPlan(None, NO_AMOUNT)
-    named = claim.fee_cents if cents is None or word == "part_paid" else cents
-    accepted = min(named, claim.fee_cents)
-    outcome = ABOVE_FEE if named > claim.fee_cents else APPLIED
+    named = claim.owed_cents if cents is None or word == "part_paid" else cents
+    accepted = min(named, claim.owed_cents)
+    outcome = ABOVE_FEE if named > claim.owed_cents else APPLIED
+    if not accepted:
+        return WordPlan(None, outcome if named else NO_AMOUNT)
     if claim.status not in OPEN_STATUSES:
         return WordPlan(Step("accepted", reason, accepted, BY_STATEMENT), outcome)
     is_settled = claim.accepted_by not in (None, BY_PAYMENT)
@@ -122,6 +126,30 @@ def plan_unsaid(claim: ClaimState, reason: str) -> Step | None:
     return None
 
 
+def plan_correction(
+    claim: ClaimState, owed_cents: int, said_cents: int | None, *, reason: str
+) -> Step:
+    """Decide what a correction of its fee does to a claim; its money is planned afterwards.
+
+    A bank that has accepted more than is owed now has accepted what is owed. One whose word was cut
+    at the fee (`above_fee`, or an earlier correction) has accepted up to that word.
+
+    Args:
+        claim: The claim as it stands.
+        owed_cents: What is owed from now on.
+        said_cents: The amount that the bank's newest word names; None if it names none.
+        reason: For the log.
+    """
+    accepted = claim.accepted_cents
+    if claim.status not in OPEN_STATUSES or claim.accepted_by == BY_PAYMENT:
+        return Step(None, reason, owed_cents=owed_cents)
+    if claim.accepted_by == BY_STATEMENT and said_cents is not None:
+        accepted = said_cents if min(said_cents, claim.owed_cents) == accepted else accepted
+    accepted = min(accepted, owed_cents)
+    changed = accepted if accepted != claim.accepted_cents else None
+    return Step(None, reason, changed, owed_cents=owed_cents)
+
+
 @dataclass(frozen=True)
 class CashPlan:
     """Say which steps the money of a claim makes, and how much of it each place gets.
@@ -147,12 +175,12 @@ def plan_cash(claim: ClaimState, remitted_cents: int, *, reason: str) -> CashPla
     """
     remitted = max(remitted_cents, 0)
     if claim.status == "issued":
-        if not remitted:
-            return CashPlan((), 0, "on_account")
         # A bank that pays without a word accepts what it pays.
-        accepted = min(remitted, claim.fee_cents)
+        accepted = min(remitted, claim.owed_cents)
+        if not accepted:
+            return CashPlan((), 0, "on_account")
         first = Step("accepted", f"{reason}: paid without a word", accepted, BY_PAYMENT)
-        state = ClaimState("accepted", claim.fee_cents, accepted, claim.paid_cents, BY_PAYMENT)
+        state = ClaimState("accepted", claim.owed_cents, accepted, claim.paid_cents, BY_PAYMENT)
         later = plan_cash(state, remitted_cents, reason=reason)
         return CashPlan((first, *later.steps), later.applied_cents, later.rest)
     if claim.status not in OPEN_STATUSES:
@@ -166,12 +194,12 @@ def plan_cash(claim: ClaimState, remitted_cents: int, *, reason: str) -> CashPla
 def _plan_open(claim: ClaimState, remitted: int, reason: str) -> CashPlan:
     accepted = claim.accepted_cents
     if claim.accepted_by == BY_PAYMENT:
-        accepted = min(remitted, claim.fee_cents)
-        if not accepted:
+        accepted = min(remitted, claim.owed_cents)
+        if not remitted:
             step = Step("disputed", f"{reason}: the payment that accepted it is gone", paid_cents=0)
             return CashPlan((step,), 0, "disputed")
     applied = min(remitted, accepted)
-    whole = claim.fee_cents if claim.accepted_by == BY_PAYMENT else accepted
+    whole = claim.owed_cents if claim.accepted_by == BY_PAYMENT else accepted
     status = "accepted" if not applied else "paid" if applied >= whole else "part_paid"
     changes = (accepted, applied) != (claim.accepted_cents, claim.paid_cents)
     if status == claim.status and not changes:

@@ -94,6 +94,25 @@ class Settler:
             self._settle(claim_id)
         self._look_for_money(wanted)
 
+    def correct(self, claim_id: str, change_cents: int, reason: str) -> None:
+        """Let a claim be worth what a pack tells anew, and settle it by what was said and paid.
+
+        A word that was above the fee and no longer is, is an open item no more.
+        """
+        state = self._state(claim_id)
+        owed = state.owed_cents + change_cents
+        said = [
+            row
+            for row in self._words(claim_id)
+            if row.word in ("accepted", "paid") and (row.cents or 0) > 0
+        ]
+        newest = max(said, key=_order).cents if said else None
+        self._take_step(claim_id, rules.plan_correction(state, owed, newest, reason=reason))
+        for row in said:
+            if row.outcome == rules.ABOVE_FEE and row.cents <= owed:
+                self._end(row._asdict(), rules.APPLIED)
+        self.settle([claim_id])
+
     # Lines
 
     def _known(self, document: Document) -> dict[str, dict[str, Any]]:
@@ -222,7 +241,7 @@ class Settler:
         controls = controls_of(self.connection, [claim_id]).get(claim_id)
         return rules.ClaimState(
             status=row.status,
-            fee_cents=row.fee_cents,
+            owed_cents=row.owed_cents,
             accepted_cents=row.accepted_cents or 0,
             paid_cents=row.paid_cents or 0,
             accepted_by=controls["accepted_by"] if controls else None,
@@ -237,7 +256,10 @@ class Settler:
         if step.paid_cents is not None:
             values["paid_cents"] = step.paid_cents
         if step.to_status is None:
-            amend_within(self.connection, claim_id, self.at, self.actor, step.reason, values)
+            amend_within(
+                self.connection, claim_id, self.at, self.actor, step.reason, values,
+                owed_cents=step.owed_cents,
+            )  # fmt: skip
         else:
             move_within(
                 self.connection, [claim_id], step.to_status, self.at, self.actor, step.reason,

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from touchproof.errors import LedgerError
 from touchproof.ledger.claims import claims_by_status
+from touchproof.ledger.fee_entries import OWED_CENTS
 from touchproof.ledger.schema import bank_lines, claims, dispute_rounds
 from touchproof.ledger.store import Ledger
 from touchproof.settings import Settings
@@ -36,7 +37,7 @@ class OverdueClaim:
     waits_for: str
     due_date: date
     days_overdue: int
-    fee_cents: int
+    owed_cents: int
     currency: str
 
 
@@ -80,7 +81,7 @@ def overdue_claims(ledger: Ledger, terms: TermsBook, today: date) -> list[Overdu
         dispute_rounds.c.closed_at.is_(None)
     )
     with ledger.reading() as connection:
-        query = select(claims).where(claims.c.status.in_(("issued", "disputed")))
+        query = select(claims, OWED_CENTS).where(claims.c.status.in_(("issued", "disputed")))
         rows = [row._asdict() for row in connection.execute(query)]
         opened = {str(row.claim_id): row.opened_at for row in connection.execute(disputes)}
     found = []
@@ -99,7 +100,7 @@ def overdue_claims(ledger: Ledger, terms: TermsBook, today: date) -> list[Overdu
                     waits_for,
                     due,
                     (today - due).days,
-                    row["fee_cents"],
+                    row["owed_cents"],
                     row["currency"],
                 )
             )
@@ -153,7 +154,7 @@ def aged_claims(ledger: Ledger, today: date) -> list[AgedClaims]:
     }
     sums: dict[tuple[str, str, str, int], tuple[int, int]] = {}
     with ledger.reading() as connection:
-        query = select(claims).where(claims.c.status.in_(list(statuses)))
+        query = select(claims, OWED_CENTS).where(claims.c.status.in_(list(statuses)))
         for row in connection.execute(query):
             days = (today - row.issued_at.date()).days
             bucket = next((n for n, (limit, _) in enumerate(BUCKETS) if days <= limit), 3)
@@ -168,6 +169,6 @@ def aged_claims(ledger: Ledger, today: date) -> list[AgedClaims]:
 
 
 def _open_cents(claim: Mapping[str, int | str | None]) -> int:
-    whole = claim["fee_cents"] if claim["status"] in ("issued", "disputed") else None
+    whole = claim["owed_cents"] if claim["status"] in ("issued", "disputed") else None
     value = claim["accepted_cents"] if whole is None else whole
     return int(value or 0) - int(claim["paid_cents"] or 0)

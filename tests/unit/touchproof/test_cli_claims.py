@@ -51,6 +51,18 @@ def test_a_decision_is_logged_with_the_user_and_the_reason(
     assert (row["status"], row["accepted_cents"], row["fee_cents"]) == ("accepted", 4000, FEE)
 
 
+def test_a_reason_that_names_a_person_is_refused_without_repeating_it(
+    world: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["claims", "decide", "clm_1", "--to", "withdrawn", "--reason"]
+    assert run([*asked, "ann@example.com asked us to"]) == 2
+    said = capsys.readouterr().err
+    assert "holds an e-mail address (clm_1)" in said and "ann@" not in said
+    assert claims_by_status(Ledger.of(world)) == {"issued": 3}
+    assert run([*asked, "opened by a test account"]) == 0
+    assert "its next pack tells it this reason as written" in capsys.readouterr().out
+
+
 def test_one_wrong_claim_stops_a_decision_about_several(
     world: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,7 +71,7 @@ def test_one_wrong_claim_stops_a_decision_about_several(
     assert claims_by_status(Ledger.of(world)) == {"issued": 3}
     assert run(["claims", "decide", "clm_1", "--to", "accepted", "--reason", "r",
                 "--accepted-cents", "5001"]) == 2  # fmt: skip
-    assert "at most the fee" in capsys.readouterr().err
+    assert "at most what it owes" in capsys.readouterr().err
 
 
 def test_ageing_open_items_and_reconcile_answer_on_a_quiet_world(

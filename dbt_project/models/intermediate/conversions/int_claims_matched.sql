@@ -11,14 +11,14 @@ claims as (
         claims.opened_at,
         claims.fee_kind,
         claims.claim_status,
-        claims.fee_cents,
+        claims.owed_cents,
         claims.accepted_cents,
         claims.currency,
         claims.issued_at,
         claims.accepted_at,
         claims.status_at,
         coalesce(person_merges.person_id, claims.person_id) as person_id
-    from {{ ref('stg_ledger__claims') }} as claims
+    from {{ ref('int_claims_valued') }} as claims
     left join {{ ref('int_person_id_merges') }} as person_merges
         on claims.person_id = person_merges.from_person_id
     where claims.issued_at is not null
@@ -60,7 +60,7 @@ final as (
         claims.opened_at,
         claims.fee_kind,
         claims.claim_status,
-        claims.fee_cents,
+        claims.owed_cents,
         claims.currency,
         claims.issued_at,
         claims.accepted_at,

@@ -63,12 +63,12 @@ skip_conversions as (
                     when
                         claims.claim_status
                         in ('issued', 'disputed', 'accepted', 'part_paid', 'paid')
-                        then claims.fee_cents
+                        then claims.owed_cents
                     else 0
                 end
             ) as bigint
         ) as expected_revenue_cents,
-        cast(sum(case when claims.is_pending then claims.fee_cents else 0 end) as bigint)
+        cast(sum(case when claims.is_pending then claims.owed_cents else 0 end) as bigint)
             as pending_fee_cents,
         cast(null as timestamp) as application_started_at
     from {{ ref('int_claims_matched') }} as claims

@@ -7,11 +7,11 @@ claims as (
         bank_id,
         currency,
         claim_status,
-        fee_cents,
+        owed_cents,
         coalesce(accepted_cents, 0) as accepted_cents,
         coalesce(paid_cents, 0) as paid_cents,
         {{ days_between(business_date('issued_at'), 'as_of_date') }} as days_since_issue
-    from {{ ref('stg_ledger__claims') }}
+    from {{ ref('int_claims_valued') }}
     where
         issued_at is not null
         and claim_status in ('issued', 'accepted', 'part_paid', 'disputed')
@@ -37,7 +37,7 @@ staged as (
         end as age_bucket,
         case
             when claim_status in ('accepted', 'part_paid') then accepted_cents - paid_cents
-            else fee_cents - paid_cents
+            else owed_cents - paid_cents
         end as open_cents
     from claims
 

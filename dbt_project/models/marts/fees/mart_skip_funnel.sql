@@ -21,11 +21,11 @@ claims as (
     select
         claim_id,
         claim_status,
-        fee_cents,
+        owed_cents,
         issued_at,
         accepted_at,
         coalesce(paid_cents, 0) as paid_cents
-    from {{ ref('stg_ledger__claims') }}
+    from {{ ref('int_claims_valued') }}
 
 ),
 
@@ -72,7 +72,7 @@ steps as (
         claims.issued_at is not null as is_claimed,
         claims.claim_status in ('accepted', 'part_paid', 'paid') as is_accepted,
         claims.claim_status = 'paid' as is_paid,
-        case when claims.issued_at is not null then claims.fee_cents else 0 end as claimed_cents,
+        case when claims.issued_at is not null then claims.owed_cents else 0 end as claimed_cents,
         coalesce(revenue.revenue_cents, 0) as accepted_cents,
         coalesce(claims.paid_cents, 0) as paid_cents
     from referrals

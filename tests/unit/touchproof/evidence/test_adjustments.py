@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from touchproof.errors import CheckFailedError
 from touchproof.evidence.told import told_claims
 from touchproof.evidence.verify import read_chain, verify
 from touchproof.ledger import schema
-from touchproof.ledger.claims import move
+from touchproof.ledger.claims import move, rows_of
 from touchproof.ledger.store import Ledger
+from touchproof.skips.reconcile import correct_fees
 
 if TYPE_CHECKING:
     from .conftest import EvidenceWorld
@@ -98,6 +99,49 @@ def test_the_ledger_keeps_what_was_told_for_ever(long_chain: EvidenceWorld) -> N
     ]
     with pytest.raises(IntegrityError), ledger.transaction() as connection:
         connection.execute(table.delete())
+
+
+def _owed(world: EvidenceWorld, place: int) -> tuple[int, int, int]:
+    """Return a claim's fee as issued, what is owed for it and what of that is constrained."""
+    claim_id, table = world.referrals[place]["claim_id"], schema.fee_entries
+    mine = select(func.sum(table.c.cents)).where(table.c.claim_id == claim_id)
+    with Ledger.of(world.settings).reading() as connection:
+        row = rows_of(connection, [claim_id])[claim_id]
+        constrained = connection.scalar(mine.where(table.c.kind == "constrained"))
+    return row.fee_cents, row.owed_cents, int(constrained or 0)
+
+
+def test_a_corrected_fee_counts_from_its_packs_issue_on_and_a_withdrawal_only_once(
+    chain: EvidenceWorld,
+) -> None:
+    chain.referrals[0]["fee_cents"] = 7000
+    chain.referrals[1]["fee_cents"] = 9000
+    _move(chain, 1, "withdrawn", "twice")
+    assert _owed(chain, 0) == (7530, 7530, 7530), "nothing counts before it is told"
+    _next_month(chain)
+    assert _owed(chain, 0) == (7530, 7000, 7000)
+    assert _owed(chain, 1) == (7531, 7531, 0)
+    table = schema.fee_entries
+    query = select(table.c.kind, table.c.cents, table.c.entered_at, table.c.booked_date)
+    with Ledger.of(chain.settings).reading() as connection:
+        later = connection.execute(query.where(table.c.entered_at == LATER)).all()
+    assert [tuple(row) for row in later] == [
+        ("billed", -530, LATER, None),
+        ("constrained", -530, LATER, None),
+    ]
+    chain.export(date(2026, 6, 30), clock=lambda: LATER + timedelta(days=1), adjust_now=True)
+    assert _owed(chain, 0) == (7530, 7000, 7000)
+
+
+def test_the_reason_of_a_withdrawal_is_told_whatever_was_booked_about_the_claim_since(
+    chain: EvidenceWorld,
+) -> None:
+    _move(chain, 0, "withdrawn", "opened by a test account")
+    claim_id = chain.referrals[0]["claim_id"]
+    with Ledger.of(chain.settings).transaction() as connection:
+        correct_fees(connection, {claim_id: -5}, date(2026, 6, 29), LATER, "os:test", "a pack")
+    _next_month(chain)
+    assert _lines(chain.pack(4))[0]["reason"] == "opened by a test account"
 
 
 def test_without_a_claim_a_closed_month_gives_a_pack_of_adjustments_alone(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from touchproof.cli import app
@@ -22,7 +23,9 @@ from touchproof.evidence.drift import against_warehouse
 from touchproof.evidence.verify import verify
 from touchproof.handoff import CODE
 from touchproof.landing import VERDICT
+from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
+from touchproof.settings import Settings
 
 if TYPE_CHECKING:
     from .conftest import EvidenceWorld
@@ -131,6 +134,18 @@ def test_a_kill_while_adjustments_are_told_leaves_whole_packs_and_is_finished(
     assert json.loads(done.stdout) == expected
     report = verify(world.pack(1).parent)
     assert (report.packs, report.adjustments) == (3, 2)
+    corrected = world.referrals[0]["claim_id"]
+    booked = _entries(world.settings, corrected)
+    assert booked == _entries(Settings(data_dir=straight, world="test"), corrected)
+    assert [cents for _, cents, _ in booked] == [7540, 7540, 100, 100]
+
+
+def _entries(settings: Settings, claim_id: str) -> list[tuple[str, int, datetime]]:
+    table = schema.fee_entries
+    query = select(table.c.kind, table.c.cents, table.c.entered_at).order_by(table.c.id)
+    with Ledger.of(settings).reading() as connection:
+        found = connection.execute(query.where(table.c.claim_id == claim_id)).all()
+    return [(row.kind, row.cents, row.entered_at) for row in found]
 
 
 def test_a_planned_pack_needs_its_own_key_if_its_files_are_lost(world: EvidenceWorld) -> None:

@@ -15,6 +15,7 @@ from touchproof.ledger.claims import move_within, register_candidates, status_of
 from touchproof.ledger.store import Ledger
 from touchproof.skips.bank_lines import Document, Line
 from touchproof.skips.decide import Decision, decide
+from touchproof.skips.reconcile import correct_fees
 from touchproof.skips.settling import Settler
 from touchproof.skips.terms import TermsBook
 
@@ -60,6 +61,11 @@ class Bank:
             clock=self.tick,
             actor="os:ann",
         )
+
+    def correct(self, claim_id: str, cents: int) -> None:
+        """Let a pack's correction of a fee count, as its issue does."""
+        with self.ledger.transaction() as connection:
+            correct_fees(connection, {claim_id: cents}, NIGHT, self.tick(), SYSTEM, "pack")
 
     def claim(self, claim_id: str = "clm_1") -> tuple[str, int | None, int | None]:
         """Return (status, accepted, paid)."""

@@ -98,7 +98,8 @@ def test_the_decision_is_a_dropdown_and_only_its_cells_can_be_typed_in(sheet: Pa
     ("cells", "named"),
     [
         ({"decision": "maybe", "reason": "r"}, "accept or reject"),
-        ({"decision": "accept"}, "no reason"),
+        ({"decision": "accept"}, "needs a reason"),
+        ({"decision": "reject", "reason": "ann@example.com says no"}, "holds an e-mail address"),
         ({"reason": "only a reason"}, "accept or reject"),
         ({"decision": "accept", "reason": "=1+1"}, "formula"),
         ({"decision": "accept", "reason": "r", "fee_cents": 99.0}, "fee_cents was changed"),

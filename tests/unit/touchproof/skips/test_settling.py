@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, func, select
 
+from touchproof.errors import BadInputError
 from touchproof.ledger import schema
 from touchproof.ledger.claims import is_allowed
 from touchproof.ledger.store import Ledger
@@ -223,6 +224,96 @@ def test_a_line_whose_claim_comes_later_is_tried_again(bank: Bank) -> None:
     assert bank.entries() == entries
 
 
+def test_a_corrected_fee_is_billed_and_waits_for_the_bank(bank: Bank) -> None:
+    bank.correct("clm_1", 700)
+    assert bank.cents("clm_1") == {"billed": FEE + 700, "constrained": FEE + 700}
+    bank.correct("clm_1", -900)
+    assert bank.cents("clm_1") == {"billed": FEE - 200, "constrained": FEE - 200}
+    bank.send(statement("S1", ("clm_1", "accepted", None)))
+    assert bank.claim() == ("accepted", FEE - 200, None)
+    assert bank.cents("clm_1") == {"billed": FEE - 200, "earned": FEE - 200}
+
+
+def test_a_bank_accepts_at_most_the_corrected_fee(bank: Bank) -> None:
+    bank.correct("clm_1", -200)
+    bank.send(statement("S1", ("clm_1", "accepted", FEE)))
+    assert bank.claim() == ("accepted", FEE - 200, None)
+    assert bank.outcome("S1") == "above_fee"
+    with pytest.raises(BadInputError, match="at most what it owes"):
+        bank.decide("clm_2", "accepted", FEE + 1)
+
+
+def test_a_word_above_the_fee_counts_whole_once_the_fee_is_corrected(bank: Bank) -> None:
+    bank.send(statement("S1", ("clm_1", "accepted", FEE + 700)))
+    bank.send(remittance("P1", ("clm_1", FEE + 700)))
+    assert (bank.outcome("S1"), bank.outcome("P1")) == ("above_fee", "over_payment")
+    bank.correct("clm_1", 700)
+    assert bank.claim() == ("paid", FEE + 700, FEE + 700)
+    assert (bank.outcome("S1"), bank.outcome("P1")) == ("applied", "applied")
+    assert bank.cents("clm_1")["billed"] == bank.cents("clm_1")["earned"] == FEE + 700
+    assert bank.cents()["applied"] == bank.cents()["received"] == FEE + 700
+
+
+def test_a_correction_after_the_acceptance_is_billed_until_the_bank_accepts_it(bank: Bank) -> None:
+    bank.send(statement("S1", ("clm_1", "accepted", FEE)))
+    bank.send(remittance("P1", ("clm_1", FEE)))
+    bank.correct("clm_1", 700)
+    assert bank.claim() == ("paid", FEE, FEE)
+    assert bank.cents("clm_1") == {"billed": FEE + 700, "earned": FEE, "applied": FEE}
+    bank.send(statement("S2", ("clm_1", "accepted", FEE + 700), day=LATER))
+    assert bank.claim() == ("part_paid", FEE + 700, FEE)
+
+
+def test_a_correction_below_what_was_accepted_and_paid_reverses_the_rest_onto_account(
+    bank: Bank,
+) -> None:
+    bank.send(statement("S1", ("clm_1", "accepted", FEE)))
+    bank.send(remittance("P1", ("clm_1", FEE)))
+    bank.correct("clm_1", -200)
+    assert bank.claim() == ("paid", FEE - 200, FEE - 200)
+    assert bank.cents("clm_1") == {"billed": FEE - 200, "earned": FEE, "reversed": -200,
+                                   "applied": FEE - 200, "on_account": 200}  # fmt: skip
+    assert bank.outcome("P1") == "over_payment"
+    bank.correct("clm_1", 200)
+    assert bank.claim() == ("paid", FEE, FEE)
+    assert bank.outcome("P1") == "applied"
+
+
+def test_what_money_alone_accepted_is_held_against_the_corrected_fee(bank: Bank) -> None:
+    bank.send(remittance("P1", ("clm_1", FEE)))
+    bank.correct("clm_1", 700)
+    assert bank.claim() == ("part_paid", FEE, FEE)
+    bank.correct("clm_1", -1200)
+    assert bank.claim() == ("paid", FEE - 500, FEE - 500)
+    assert bank.outcome("P1") == "over_payment"
+
+
+def test_a_fee_corrected_to_nothing_takes_neither_words_nor_money(bank: Bank) -> None:
+    bank.correct("clm_1", -FEE)
+    bank.send(statement("S1", ("clm_1", "accepted", None), ("clm_1", "accepted", 10)))
+    bank.send(remittance("P1", ("clm_1", 10)))
+    assert bank.claim() == ("issued", None, None)
+    assert [bank.outcome("S1"), bank.outcome("S1", "2")] == ["no_amount", "above_fee"]
+    assert bank.cents("clm_1") == {"on_account": 10}
+    bank.send(remittance("P2", ("clm_2", FEE)))
+    bank.correct("clm_2", -FEE)
+    assert bank.claim("clm_2") == ("accepted", 0, 0)
+    assert bank.cents("clm_2")["on_account"] == FEE
+
+
+@pytest.mark.parametrize("status", ["rejected", "withdrawn", "written_off", "clawed_back"])
+def test_a_correction_of_a_claim_that_ended_changes_what_was_billed_alone(
+    bank: Bank, status: str
+) -> None:
+    if status in ("written_off", "clawed_back"):
+        bank.decide("clm_1", "accepted")
+    bank.decide("clm_1", status)
+    before = bank.cents("clm_1")
+    bank.correct("clm_1", -200)
+    assert bank.cents("clm_1") == before | {"billed": FEE - 200}
+    assert bank.claim()[0] == status
+
+
 def test_each_round_of_a_dispute_is_remembered(bank: Bank) -> None:
     bank.send(statement("S1", ("clm_1", "rejected", None)))
     for status in ("disputed", "rejected", "disputed", "accepted"):
@@ -313,28 +404,38 @@ def documents(draw: st.DrawFn) -> Document:
 
 DECISIONS = st.tuples(
     st.sampled_from(("clm_1", "clm_2")),
-    st.sampled_from(("accepted", "disputed", "rejected", "written_off", "withdrawn")),
+    st.sampled_from(
+        ("accepted", "disputed", "rejected", "clawed_back", "written_off", "withdrawn")
+    ),
 )
+CORRECTIONS = st.tuples(st.sampled_from(("clm_1", "clm_2")), st.integers(0, FEE + 700))
 
 
 @settings(max_examples=120, deadline=None)
-@given(st.lists(documents() | DECISIONS, max_size=9))
+@given(st.lists(documents() | DECISIONS | CORRECTIONS, max_size=9))
 def test_every_cent_is_applied_on_account_or_disputed_whatever_comes_in_whatever_order(
-    memory_engine: Engine, happenings: list[Document | tuple[str, str]]
+    memory_engine: Engine, happenings: list[Document | tuple[str, str | int]]
 ) -> None:
     bank = new_bank(_MemoryLedger(memory_engine), claims=2)
     newest: dict[str, Document] = {}
+    owed = {"clm_1": FEE, "clm_2": FEE}
     for happening in happenings:
         if isinstance(happening, Document):
             bank.send(happening)
             assert bank.send(happening).changed_lines == 0, "a replay changes nothing"
             newest[happening.document_id] = happening
-        elif is_allowed(bank.claim(happening[0])[0], happening[1]):
-            bank.decide(*happening)
-        _check(bank, newest)
+            _check(bank, newest, owed)
+            continue
+        claim_id, what = happening
+        if isinstance(what, int):
+            bank.correct(claim_id, what - owed[claim_id])
+            owed[claim_id] = what
+        elif is_allowed(bank.claim(claim_id)[0], what) and (owed[claim_id] or what != "accepted"):
+            bank.decide(claim_id, what)
+        _check(bank, newest, owed)
 
 
-def _check(bank: Bank, newest: dict[str, Document]) -> None:
+def _check(bank: Bank, newest: dict[str, Document], owed: dict[str, int]) -> None:
     table = schema.fee_entries
     query = select(table.c.currency, table.c.kind, func.sum(table.c.cents)).group_by(
         table.c.currency, table.c.kind
@@ -360,11 +461,13 @@ def _check(bank: Bank, newest: dict[str, Document]) -> None:
         assert 0 <= (paid or 0) <= (accepted or 0)
         assert booked["applied"] == (paid or 0)
         revenue = booked["earned"] + booked["reversed"] + booked["clawed_back"]
+        assert booked["billed"] == owed[claim_id]
         if status in ("accepted", "part_paid", "paid"):
-            assert revenue == accepted
+            assert revenue == (accepted or 0) <= owed[claim_id]
         elif status != "written_off":
             assert revenue == 0
-        assert booked["constrained"] == (FEE if status in ("issued", "disputed") else 0)
+        pending = status in ("issued", "disputed")
+        assert booked["constrained"] == (owed[claim_id] if pending else 0)
         moves = [(one.from_status, one.to_status) for one in events if one.claim_id == claim_id]
         assert all(before[1] == after[0] for before, after in pairwise(moves))
         assert all(a == b or is_allowed(a, b) for a, b in moves if a is not None)
