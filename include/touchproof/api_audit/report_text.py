@@ -15,7 +15,7 @@ from touchproof.api_audit.growth import Growth, Sufficiency
 from touchproof.api_audit.logged_day import Verdict
 
 WIDTH = 100
-_NAME_WIDTH = 18
+_NAME_WIDTH = 21
 _COLUMNS = (
     ("Calls", "counted_calls"),
     ("Polls", "polls"),
@@ -77,7 +77,9 @@ def _applications(verdicts: Sequence[Verdict]) -> list[str]:
             f"{_number(_value(verdict, column)):>{_width(name)}}" for name, column in _COLUMNS
         )
         told = _VERDICTS.get(verdict.verdict, verdict.verdict)
-        lines.append(line + f"  {told}" + ("" if verdict.is_suspected else ", not suspected"))
+        lines.append(line + f"  {told}" + ("" if verdict.is_suspected else " *"))
+    if not all(verdict.is_suspected for verdict in verdicts):
+        lines.append("  * not among the applications that people suspect")
     return lines
 
 
@@ -88,7 +90,7 @@ def _value(verdict: Verdict, column: str) -> int:
 
 
 def _width(name: str) -> int:
-    return max(len(name), 6) + 2
+    return max(len(name), 6) + 1
 
 
 def _changes(audit: ApiAudit) -> list[str]:
