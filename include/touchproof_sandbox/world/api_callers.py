@@ -262,14 +262,14 @@ def _script(calls: Calls, every: int) -> None:
 
 
 def _loan_desk(calls: Calls, seed: int, day: int, *, rewrites: bool) -> None:
-    """Write the same contacts every hour, though each changes once a day."""
+    """Write the same contacts every quarter of an hour, though each changes once a day."""
     rng = stream(seed, "api-loan-desk", day)
-    records = [salesforce_id("003", int(n)) for n in rng.integers(1, 10**6, _grown(105, day))]
+    records = [salesforce_id("003", int(n)) for n in rng.integers(1, 10**6, _grown(27, day))]
     records = list(dict.fromkeys(records))
     for place, record in enumerate(records):
         path = f"/services/data/v58.0/sobjects/Contact/{record}"
-        hours = range(24) if rewrites else [place % 24]
-        at = [hour * 3600 + 905 + place for hour in hours]
+        quarters = range(96) if rewrites else [place * 7 % 96]
+        at = [quarter * 900 + 305 + place for quarter in quarters]
         calls.add(Kind(LOAN_DESK, "REST", "PATCH", path, "Contact"), at)
         calls.touch("Contact", at)
 

@@ -102,20 +102,19 @@ def _table(day: int, seconds: Seconds, calls: pa.Table) -> pa.Table:
     count, date_ = len(seconds), calendar.date_of(day)
     columns: dict[str, Any] = {
         "EVENT_TYPE": ["ApiTotalUsage"] * count,
-        "TIMESTAMP": _times(f"{date_:%Y%m%d}", "", ".000").take(seconds),
-        "REQUEST_ID": [f"4{day:06d}{number:08d}" for number in range(count)],
+        "TIMESTAMP": _joined(f"{date_:%Y%m%d}", _clock("").take(seconds), ".000"),
+        "REQUEST_ID": _joined(f"4{day:06d}", _numbers().slice(0, count), ""),
         "ORGANIZATION_ID": [_ORGANISATION] * count,
     }
     columns |= {name: calls[name] for name in calls.column_names}
-    columns["TIMESTAMP_DERIVED"] = _times(f"{date_}T", ":", ".000Z").take(seconds)
+    columns["TIMESTAMP_DERIVED"] = _joined(f"{date_}T", _clock(":").take(seconds), ".000Z")
     return pa.table(columns)
 
 
-def _times(before: str, between: str, after: str) -> pa.StringArray:
-    """Return a day's moments, second by second."""
-    joined: Any = pc.binary_join_element_wise
-    moments: pa.StringArray = joined(before, _clock(between), after, "")
-    return moments
+def _joined(before: str, texts: pa.StringArray, after: str) -> pa.StringArray:
+    join: Any = pc.binary_join_element_wise  # its stub doesn't know texts among the columns
+    joined: pa.StringArray = join(before, texts, after, "")
+    return joined
 
 
 @cache
@@ -126,3 +125,9 @@ def _clock(between: str) -> pa.StringArray:
         for second in range(calendar.DAY_SECONDS)
     ]
     return pa.array(times, pa.string())
+
+
+@cache
+def _numbers() -> pa.StringArray:
+    """Return more numbers of eight digits than any day has calls."""
+    return pa.array([f"{number:08d}" for number in range(3 * ALLOWANCE)], pa.string())
