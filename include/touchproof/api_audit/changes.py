@@ -222,19 +222,29 @@ def _stop_rewrites(answered: Sequence[UsageRow], given: Assumptions) -> list[Cha
 
 
 def _end_storms(day: LoggedDay) -> list[Change]:
-    """A client that stops at a refusal makes no storm."""
+    """A client that stops at a refusal makes no storm.
+
+    Where the allowance is spent (403) it only asks too often beyond its usual calls.
+    """
     found = []
     for application, storms in _by(day.storms, lambda storm: storm.application):
-        saved = sum(storm.counted_error_calls for storm in storms)
+        refused = sum(storm.counted_error_calls for storm in storms)
+        hours = sum(storm.storm_hours for storm in storms)
+        starved = sum(storm.storm_hours for storm in storms if storm.main_status_code == 403)
+        calls = _calls(row for row in day.usage if row.application == application)
+        usual = round(starved * max(calls - refused, 0) / max(HOURS_A_DAY - hours, 1))
         codes = _listed([str(code) for code in sorted({s.main_status_code for s in storms})])
         begun = _listed([f"{storm.started_hour:02d}:00" for storm in storms])
+        estimate = f"{refused:,} refused calls in a storm from {begun} UTC on"
+        if usual:
+            estimate += f" − {usual:,} as in its other hours"
         found.append(
             Change(
                 "end_error_storm",
                 application,
                 f"Let {application} log in anew or stop when it is refused ({codes})",
-                saved,
-                f"{saved:,} refused calls in a storm from {begun} UTC on",
+                refused - usual,
+                estimate,
                 is_every_day=False,
             )
         )

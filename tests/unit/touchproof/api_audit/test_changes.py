@@ -95,6 +95,17 @@ def test_refused_calls_are_saved_by_the_end_of_their_storm_alone() -> None:
     assert not found["end_error_storm"].is_every_day
 
 
+def test_where_the_allowance_is_spent_only_calls_beyond_the_usual_are_a_storm() -> None:
+    usual = [row(450, application=app, hour_of_day=hour) for app in "ab" for hour in range(23)]
+    usual += [
+        row(455, application="a", hour_of_day=23, status_code=403),
+        row(1_200, application="b", hour_of_day=23, status_code=403),
+    ]
+    storms = (ErrorStorm("a", 23, 1, 403, 455), ErrorStorm("b", 23, 1, 403, 1_200))
+    found = possible_changes(replace(EMPTY, usage=tuple(usual), storms=storms))
+    assert [(one.application, one.saved_calls) for one in found] == [("b", 1_200 - 450)]
+
+
 def test_spikes_after_our_push_and_from_inside_the_org_are_told_apart() -> None:
     spikes = (
         PullSpike(2, "sync", "Lead", 20, 17, "our_push"),
