@@ -1,7 +1,7 @@
-"""Land Salesforce's leads, contacts, accounts, opportunities and campaigns.
+"""Land Salesforce's leads, contacts, accounts, opportunities and campaigns, and its API logs.
 
 Purpose: read what changed in the CRM since the last landed window by Bulk API 2.0 query and write
-it to the landing zone as an immutable batch.
+it to the landing zone as an immutable batch; then the daily logs of API calls that aren't landed.
 
 Schedule: every night at 01:00 business time.
 

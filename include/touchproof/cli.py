@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from touchproof import (
     cli_attribution,
+    cli_audit,
     cli_claims,
     cli_evidence,
     cli_explain,
@@ -39,6 +40,7 @@ cli_status.register(app)
 cli_sql.register(app)
 cli_attribution.register(app)
 cli_explain.register(app)
+cli_audit.register(app)
 app.add_typer(cli_attribution.app, name="attribution")
 app.add_typer(cli_push.app, name="push")
 app.add_typer(cli_claims.app, name="claims")

@@ -152,6 +152,7 @@ def ensure_salesforce(settings: Settings, plan: NightPlan) -> str:
     """
     from touchproof_sandbox.salesforce.control import Control
     from touchproof_sandbox.salesforce.lifecycle import ensure
+    from touchproof_sandbox.world.api_callers import ALLOWANCE
 
     folder = settings.paths.salesforce_server
     info = ensure(folder)
@@ -161,6 +162,7 @@ def ensure_salesforce(settings: Settings, plan: NightPlan) -> str:
     counts = control.seed(seed) if seed.is_dir() else {}
     if counts:
         control.set_clock(start)
+        control.limits(max=ALLOWANCE)
     changes = 0
     for path in sorted((folder / "changes").glob("????-??-??.json")):
         day = date.fromisoformat(path.stem)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+from dbt_api_logs import api_logs
 from dbt_planted import plant
 from dbt_world import tiny_world, with_ledger_person
 
@@ -58,5 +59,5 @@ def planted_settings(folder: Path) -> Settings:
     """Return the settings of a world whose raw tables are the tiny world's."""
     settings = Settings(data_dir=folder, world="tiny")
     cleo = pseudonym("recipient:rcp_cleo")
-    plant(settings.paths.warehouse, with_ledger_person(tiny_world(), cleo))
+    plant(settings.paths.warehouse, with_ledger_person(tiny_world(), cleo) | api_logs())
     return settings

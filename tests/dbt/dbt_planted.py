@@ -20,12 +20,13 @@ Row = Mapping[str, Any]
 NIGHT = date(2026, 6, 28)
 
 
-def plant(path: Path, tables: Mapping[str, Sequence[Row]]) -> None:
+def plant(path: Path, tables: Mapping[str, Sequence[Row] | pa.Table]) -> None:
     """Create every raw table in a DuckDB file and fill some.
 
     Args:
         path: The warehouse file to create or to add to.
         tables: Rows by raw table (`app__products`); `_window_start` is the night unless given.
+            Many rows may come as an Arrow table with every column.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     declared = {entity.raw_table: entity.raw_schema for entity in entities()}
@@ -34,10 +35,12 @@ def plant(path: Path, tables: Mapping[str, Sequence[Row]]) -> None:
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema if not exists raw")
         for name, schema in declared.items():
-            rows = [
-                _complete(row, schema, number) for number, row in enumerate(tables.get(name, ()), 1)
-            ]
-            arrow_rows = pa.Table.from_pylist(rows, schema=schema)
+            rows = tables.get(name, ())
+            if isinstance(rows, pa.Table):
+                arrow_rows = rows.select(schema.names).cast(schema)
+            else:
+                complete = [_complete(row, schema, number) for number, row in enumerate(rows, 1)]
+                arrow_rows = pa.Table.from_pylist(complete, schema=schema)
             connection.register("arrow_rows", arrow_rows)
             connection.execute(f'create or replace table raw."{name}" as from arrow_rows')
             connection.unregister("arrow_rows")

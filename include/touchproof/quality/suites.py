@@ -277,6 +277,19 @@ _OF_BANKS = {
     REMITTANCES: _BANK_REMITTANCES,
 }
 _SALESFORCE_OBJECT = (*_required("Id", "SystemModstamp"), *_moment("SystemModstamp"))
+_SALESFORCE_USAGE = {
+    "api_usage": (
+        *_required("CALL_HOUR", "USER_ID", "CALLS"),
+        *_moment("CALL_HOUR"),
+        Rule(Check.WHOLE_NUMBER, "STATUS_CODE"),
+        Rule(Check.WHOLE_NUMBER, "CALLS"),
+    ),
+    "api_allowance": (
+        *_required("OBSERVED_DATE", "MAX_CALLS"),
+        *_moment("OBSERVED_DATE"),
+        Rule(Check.WHOLE_NUMBER, "MAX_CALLS"),
+    ),
+}
 
 _OF_ENTITY: dict[tuple[str, str], tuple[Rule, ...]] = {
     ("ga4", "events"): _GA4_EVENTS,
@@ -298,7 +311,7 @@ def suite_of(source: str, entity: str) -> tuple[Rule, ...] | None:
     if SOURCES[source].kind is SourceKind.LEDGER:
         return None
     if source == "salesforce":
-        return _SALESFORCE_OBJECT
+        return _SALESFORCE_USAGE.get(entity, _SALESFORCE_OBJECT)
     if source.startswith("bank_"):
         return _OF_BANKS[entity]
     return _OF_ENTITY[(source, entity)]

@@ -204,6 +204,10 @@ class Client:
                 f"The query's pages hold {rows} rows, the job read {job.records_processed}", job
             )
 
+    def download_log(self, log_id: str, target: IO[bytes]) -> None:
+        """Write the CSV of one EventLogFile to a file."""
+        self._transport.download(f"sobjects/EventLogFile/{log_id}/LogFile", target)
+
     # Ingest jobs, one method a request
 
     def create_job(

@@ -104,6 +104,7 @@ class ExtractReport:
         quarantined_files: Files newly quarantined.
         files: Files (or query results) looked at because they were new.
         calls: Calls made to the source that count against an allowance.
+        left_out: What the source doesn't give us though the rest landed, a sentence each.
     """
 
     source: str
@@ -114,6 +115,7 @@ class ExtractReport:
     quarantined_files: int
     files: int = 0
     calls: int = 0
+    left_out: tuple[str, ...] = ()
 
 
 Extract = Callable[[date, Settings, Clock, date | None, date | None], ExtractReport]

@@ -1,7 +1,7 @@
-"""Salesforce as a source: six objects by Bulk 2.0 query.
+"""Salesforce as a source: six objects by Bulk 2.0 query, and what its API was used for.
 
 Belongs here: which fields land, which window a night's query covers, and the extract. Doesn't
-belong here: the client (salesforce/).
+belong here: the client (salesforce/), the log of API calls (salesforce_usage.py).
 
 A night's query asks for `SystemModstamp >= <window start>` without an upper bound: an edit between
 two queries of one night could otherwise fall between two windows. The window starts where the
@@ -39,6 +39,7 @@ from touchproof.sources.definition import (
     SourceKind,
     text_schema,
 )
+from touchproof.sources.salesforce_usage import USAGE_ENTITIES, land_allowance, land_usage
 
 logger = logging.getLogger(__name__)
 
@@ -163,10 +164,10 @@ class _Org(Protocol):
 def extract(
     night: date, settings: Settings, clock: Clock, from_: date | None, to: date | None
 ) -> ExtractReport:
-    """Land what changed in Salesforce since the last landed window.
+    """Land what changed in Salesforce since the last landed window, then its logs of API calls.
 
     All objects are read before the first is landed: an org that stops answering in between
-    leaves no night half landed.
+    leaves no night half landed. A log that can't be had is told and fails nothing.
 
     Args:
         night: The night; its window ends with the day after.
@@ -183,7 +184,7 @@ def extract(
     client = Client(connection_from_settings(settings), purpose="extraction")
     windows = {
         entity.entity: window_of(night, landing.newest(SOURCE.name, entity.entity), from_)
-        for entity in SOURCE.entities
+        for entity in _OBJECT_ENTITIES
     }
     try:
         tables = {
@@ -207,6 +208,10 @@ def extract(
         if is_new:
             batches += 1
             rows += batch.manifest.rows
+    usage = land_usage(client, landing, night, clock, from_)
+    allowance_batches = land_allowance(client.counter.last_limit, landing, night, clock)
+    batches += usage.batches + allowance_batches
+    rows += usage.rows + allowance_batches
     calls = client.counter.extraction_calls
     logger.info(
         "extract salesforce night %s: %s batches, %s rows, %s calls", night, batches, rows, calls
@@ -218,8 +223,9 @@ def extract(
         batches=batches,
         rows=rows,
         quarantined_files=0,
-        files=len(tables),
+        files=len(tables) + usage.batches,
         calls=calls,
+        left_out=usage.left_out,
     )
 
 
@@ -309,13 +315,14 @@ def _content_of(table: pa.Table) -> str:
     return hashlib.sha256(sink.getbuffer()).hexdigest()
 
 
+_OBJECT_ENTITIES = tuple(
+    EntityDefinition("salesforce", entity, text_schema(*fields), key=("Id",))
+    for entity, fields in FIELDS.items()
+)
 SOURCE = SourceDefinition(
     "salesforce",
     SourceKind.SERVICE,
-    tuple(
-        EntityDefinition("salesforce", entity, text_schema(*fields), key=("Id",))
-        for entity, fields in FIELDS.items()
-    ),
+    (*_OBJECT_ENTITIES, *USAGE_ENTITIES),
     extract=extract,
     title="Salesforce",
 )

@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from touchproof_sandbox.salesforce.event_logs import log_routes
 from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.routes_bulk import bulk_routes
 from touchproof_sandbox.salesforce.routes_control import control_routes
@@ -34,6 +35,7 @@ def build_app(org: Org) -> Starlette:
             *control_routes(org),
             *login_routes(org),
             *bulk_routes(org),
+            *log_routes(org),
             *rest_routes(org),
         ],
         exception_handlers={404: _not_found, 405: _not_allowed},

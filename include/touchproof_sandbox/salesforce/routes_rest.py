@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from touchproof_sandbox.salesforce import soql
+from touchproof_sandbox.salesforce import event_logs, soql
 from touchproof_sandbox.salesforce.errors import ApiError, Refusal
 from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.routing import call, json_object
@@ -236,6 +236,8 @@ async def _query_all(org: Org, request: Request) -> Response:
 
 def _first_page(org: Org, text: str, *, include_deleted: bool) -> Response:
     query = soql.parse(text)
+    if query.sobject.name == event_logs.OBJECT:
+        event_logs.refresh(org.storage)
     if not query.fields:
         count = query.count(org.storage, include_deleted=include_deleted)
         return JSONResponse({"totalSize": count, "done": True, "records": []})

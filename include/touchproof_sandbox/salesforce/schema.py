@@ -256,6 +256,18 @@ _DECLARED = (
         ),
     ),
     SObject("Organization", "00D", (*_system(), Field("Name", length=80)), writable=False),
+    SObject(
+        "EventLogFile",
+        "0AT",
+        (
+            *_system(),
+            Field("EventType", "picklist", 40, writable=False),
+            Field("LogDate", "datetime", writable=False),
+            Field("LogFileLength", "double", writable=False),
+            Field("Interval", "picklist", 40, writable=False),
+        ),
+        writable=False,
+    ),
 )
 OBJECTS: dict[str, SObject] = {declared.name: declared for declared in _DECLARED}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from touchproof.errors import BadInputError
 from touchproof_sandbox.world import calendar, files
+from touchproof_sandbox.world.api_log import KEPT_DAYS, log_file
 from touchproof_sandbox.world.bank_files import bank_files
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.crm_records import OBJECTS, table_of
@@ -141,6 +142,9 @@ class World:
                 if day.day > seed_day:
                     name = f"salesforce/changes/{calendar.date_of(day.day)}.json"
                     writer.write(name, files.json_bytes([vars(change) for change in changes]))
+            if max(first_day, last_day - KEPT_DAYS + 1) <= day.day <= last_day:
+                log_name, log = log_file(self.seed, day.day)
+                writer.write(f"salesforce/logs/{log_name}", log)
             if first_day - 1 <= day.day <= last_day:
                 earlier = events
             if day.day == seed_day and first_day <= seed_day:

@@ -1,0 +1,1 @@
+"""Who spends the Salesforce API allowance, and what to change first."""
