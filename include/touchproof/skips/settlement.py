@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 OPEN_STATUSES = ("accepted", "part_paid", "paid")
+LIVE_STATUSES = ("issued", "rejected", "disputed", *OPEN_STATUSES)
+"""Where a bank's word or its money may still move an issued claim; all others are final."""
 BY_STATEMENT, BY_PAYMENT, BY_DECISION = "statement", "payment", "decision"
 APPLIED = "applied"
 OLDER = "older"
@@ -74,7 +76,7 @@ def plan_word(
         reason: For the log: which line says so.
         is_claw_back_late: Whether the terms no longer let the bank take the fee back.
     """
-    if claim.status not in ("issued", "rejected", "disputed", *OPEN_STATUSES):
+    if claim.status not in LIVE_STATUSES:
         return WordPlan(None, f"claim_is_{claim.status}")
     if word == "rejected":
         return _rejected(claim, reason)
@@ -140,11 +142,12 @@ def plan_correction(
         said_cents: The amount that the bank's newest word names; None if it names none.
         reason: For the log.
     """
-    accepted = claim.accepted_cents
-    if claim.status not in OPEN_STATUSES or claim.accepted_by == BY_PAYMENT:
+    if claim.status not in LIVE_STATUSES:
         return Step(None, reason, owed_cents=owed_cents)
-    if claim.accepted_by == BY_STATEMENT and said_cents is not None:
-        accepted = said_cents if min(said_cents, claim.owed_cents) == accepted else accepted
+    accepted = claim.accepted_cents
+    is_said = claim.status in OPEN_STATUSES and claim.accepted_by == BY_STATEMENT
+    if is_said and said_cents is not None and min(said_cents, claim.owed_cents) == accepted:
+        accepted = said_cents
     accepted = min(accepted, owed_cents)
     changed = accepted if accepted != claim.accepted_cents else None
     return Step(None, reason, changed, owed_cents=owed_cents)
@@ -184,7 +187,7 @@ def plan_cash(claim: ClaimState, remitted_cents: int, *, reason: str) -> CashPla
         later = plan_cash(state, remitted_cents, reason=reason)
         return CashPlan((first, *later.steps), later.applied_cents, later.rest)
     if claim.status not in OPEN_STATUSES:
-        applied = min(claim.paid_cents, remitted)
+        applied = min(claim.paid_cents, claim.accepted_cents, remitted)
         rest = "disputed" if claim.status in ("rejected", "disputed") else "on_account"
         steps = (Step(None, reason, paid_cents=applied),) if applied != claim.paid_cents else ()
         return CashPlan(steps, applied, rest)

@@ -18,6 +18,7 @@ from touchproof.ledger import schema
 from touchproof.ledger.claims import is_allowed
 from touchproof.ledger.store import Ledger
 from touchproof.skips.bank_lines import Document, Line, documents_of
+from touchproof.skips.settlement import LIVE_STATUSES
 
 LATER = NIGHT + timedelta(days=3)
 
@@ -279,6 +280,32 @@ def test_a_correction_below_what_was_accepted_and_paid_reverses_the_rest_onto_ac
     assert bank.outcome("P1") == "applied"
 
 
+def test_a_disputed_claim_keeps_no_money_above_the_corrected_fee(bank: Bank) -> None:
+    bank.send(statement("S1", ("clm_1", "accepted", FEE)))
+    bank.send(remittance("P1", ("clm_1", FEE)))
+    bank.send(statement("S2", ("clm_1", "rejected", None), day=LATER))
+    bank.correct("clm_1", -200)
+    assert bank.claim() == ("disputed", FEE - 200, FEE - 200)
+    cents = bank.cents("clm_1")
+    assert (cents["constrained"], cents["applied"], cents["disputed"]) == (
+        FEE - 200,
+        FEE - 200,
+        200,
+    )
+    assert bank.outcome("P1") == "for_disputed_claim"
+
+
+def test_a_claim_accepted_lower_and_rejected_at_once_keeps_no_more_than_was_accepted(
+    bank: Bank,
+) -> None:
+    bank.send(remittance("P1", ("clm_1", FEE)))
+    bank.decide("clm_1", "disputed")
+    words = (("clm_1", "accepted", 3000), ("clm_1", "rejected", None))
+    bank.send(statement("S1", *words))
+    assert bank.claim() == ("disputed", 3000, 3000)
+    assert bank.cents("clm_1")["disputed"] == FEE - 3000
+
+
 def test_what_money_alone_accepted_is_held_against_the_corrected_fee(bank: Bank) -> None:
     bank.send(remittance("P1", ("clm_1", FEE)))
     bank.correct("clm_1", 700)
@@ -462,8 +489,10 @@ def _check(bank: Bank, newest: dict[str, Document], owed: dict[str, int]) -> Non
         assert booked["applied"] == (paid or 0)
         revenue = booked["earned"] + booked["reversed"] + booked["clawed_back"]
         assert booked["billed"] == owed[claim_id]
+        if status in LIVE_STATUSES:
+            assert (accepted or 0) <= owed[claim_id], "what waits at the bank is never below zero"
         if status in ("accepted", "part_paid", "paid"):
-            assert revenue == (accepted or 0) <= owed[claim_id]
+            assert revenue == (accepted or 0)
         elif status != "written_off":
             assert revenue == 0
         pending = status in ("issued", "disputed")
