@@ -1,20 +1,22 @@
 """Steering the loopback server from Python: the client of `/_control/*`.
 
-Belongs here: one method a control route. Doesn't belong here: anything that speaks to Salesforce
-(touchproof.salesforce.client).
+Belongs here: one method a control route, and one a kind of fault. Doesn't belong here: anything
+that speaks to Salesforce (touchproof.salesforce.client).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
 from touchproof.errors import BadInputError
+from touchproof_sandbox.salesforce.faults import JOB, Calls
 
 _TIMEOUTS = (5.0, 120.0)
 
@@ -109,6 +111,204 @@ class Control:
     def stop_refusing(self) -> None:
         """Forget all planted refusals."""
         self._ask("DELETE", "refuse")
+
+    # Rules of the org
+
+    def duplicate_rule(
+        self, object_name: str, *fields: str, action: Literal["block", "alert"] = "block"
+    ) -> None:
+        """Refuse a record that agrees with another in all fields: DUPLICATES_DETECTED.
+
+        Args:
+            object_name: API name of the object.
+            fields: API names of the fields that must agree.
+            action: `alert` lets a request with `Sforce-Duplicate-Rule-Header: allowSave=true`
+                save all the same.
+        """
+        self._rule(object_name, "duplicate", fields, action=action)
+
+    def validation_rule(self, object_name: str, field: str, pattern: str, message: str) -> None:
+        """Refuse a record whose field matches a regular expression as a whole."""
+        self._rule(object_name, "validation", (field,), pattern=pattern, message=message)
+
+    def restrict_picklist(self, object_name: str, field: str, values: Sequence[str]) -> None:
+        """Refuse any other value: INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST."""
+        self._rule(object_name, "picklist", (field,), values=list(values))
+
+    def lock_row(self, object_name: str, record_id: str, tries: int) -> None:
+        """Refuse the first writes of a record: UNABLE_TO_LOCK_ROW."""
+        message = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
+        self.refuse(object_name, "Id", record_id, "UNABLE_TO_LOCK_ROW", message, times=tries)
+
+    def remove_rules(self) -> None:
+        """Remove the rules of the org; refusals stay."""
+        self._ask("DELETE", "rules")
+
+    def _rule(self, object_name: str, kind: str, fields: Sequence[str], **options: Any) -> None:
+        rule = {"object": object_name, "kind": kind, "fields": list(fields), "options": options}
+        self._ask("POST", "rules", rule)
+
+    # Faults of calls
+
+    def answer_error(
+        self, calls: Calls, status: int, code: str, message: str = "", *, is_worked: bool = False
+    ) -> int:
+        """Answer with Salesforce's array of one error; return the fault's number.
+
+        Args:
+            calls: The calls that are met; so in all faults.
+            status: HTTP status.
+            code: `errorCode`.
+            message: `message`.
+            is_worked: Whether the call does its work all the same, before that answer.
+        """
+        body = json.dumps([{"errorCode": code, "message": message}])
+        return self._answer(calls, status, body, is_worked=is_worked, tells_usage=True)
+
+    def answer_oauth_error(self, calls: Calls, status: int, error: str, description: str) -> int:
+        """Answer with the error object of the token endpoint."""
+        return self._answer(
+            calls, status, json.dumps({"error": error, "error_description": description})
+        )
+
+    def answer_html(self, calls: Calls, status: int, *, is_worked: bool = False) -> int:
+        """Answer with an HTML page, as a gate before the org does."""
+        body = f"<html><body><h1>{status}</h1></body></html>"
+        return self._answer(calls, status, body, "text/html", is_worked=is_worked)
+
+    def answer_empty(self, calls: Calls, status: int = 200, *, is_worked: bool = True) -> int:
+        """Answer without a body."""
+        return self._answer(calls, status, "", is_worked=is_worked)
+
+    def answer_unreadable(
+        self, calls: Calls, status: int = 200, body: str = '{"id": "750', *, is_worked: bool = True
+    ) -> int:
+        """Answer with what isn't JSON, or JSON of another shape."""
+        return self._answer(calls, status, body, is_worked=is_worked)
+
+    def _answer(
+        self,
+        calls: Calls,
+        status: int,
+        body: str,
+        media_type: str = "application/json",
+        *,
+        is_worked: bool = False,
+        tells_usage: bool = False,
+    ) -> int:
+        return self._plan(
+            calls,
+            "answer",
+            status=status,
+            body=body,
+            type=media_type,
+            is_worked=is_worked,
+            tells_usage=tells_usage,
+        )
+
+    def slow(self, calls: Calls, seconds: float) -> int:
+        """Do the work, count the call, and answer after so many seconds."""
+        return self._plan(calls, "slow", seconds=seconds)
+
+    def cut(
+        self, calls: Calls, moment: Literal["before", "in_request", "after", "in_answer"]
+    ) -> int:
+        """Cut the connection.
+
+        Args:
+            calls: The calls.
+            moment: `before` the org has the call, or when it has read half of it (`in_request`):
+                then it isn't worked on and doesn't count. `after` it was worked on, or in the
+                middle of the answer's body (`in_answer`): then it counts.
+        """
+        return self._plan(calls, "cut", moment=moment)
+
+    def wrong_length(self, calls: Calls, extra: int) -> int:
+        """Tell a Content-Length that is longer (or shorter, below 0) than the body."""
+        return self._plan(calls, "length", extra=extra)
+
+    def broken_chunks(self, calls: Calls) -> int:
+        """Answer in chunks, of which the second is none."""
+        return self._plan(calls, "chunks")
+
+    def expire_sessions_at(self, calls: Calls) -> int:
+        """End all sessions as the call comes: 401 until the next login."""
+        return self._plan(calls, "expire_sessions")
+
+    def spend_allowance(self, calls: Calls) -> int:
+        """Answer 403 REQUEST_LIMIT_EXCEEDED; with `times=None` from that call on."""
+        return self.answer_error(
+            calls, 403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."
+        )
+
+    def reorder_rows(self, calls: Calls, seed: int = 1) -> int:
+        """Answer a result file with its rows in another order."""
+        return self._plan(calls, "reorder", seed=seed)
+
+    def lose_rows(self, calls: Calls, rows: int = 1) -> int:
+        """Answer a result file without its last rows."""
+        return self._plan(calls, "lose_rows", rows=rows)
+
+    # Faults of jobs
+
+    def hold_jobs(
+        self,
+        state: Literal["UploadComplete", "InProgress"] = "InProgress",
+        *,
+        seconds: float | None = None,
+        object_name: str | None = None,
+        after: int = 0,
+        times: int | None = 1,
+    ) -> int:
+        """Hold ingest jobs in a state once they are closed.
+
+        Args:
+            state: The state.
+            seconds: For so long; None until `stop_faults`.
+            object_name: Only jobs of this object.
+            after: So many jobs go undisturbed first.
+            times: So many are held then; None for ever.
+        """
+        calls = Calls(JOB, object=object_name, after=after, times=times)
+        return self._plan(calls, "hold", state=state, seconds=seconds)
+
+    def end_jobs(
+        self,
+        state: Literal["Failed", "Aborted"],
+        *,
+        share: float = 0.5,
+        message: str | None = None,
+        object_name: str | None = None,
+        after: int = 0,
+        times: int | None = 1,
+    ) -> int:
+        """End ingest jobs after a share of their rows; the others stay unprocessed.
+
+        Args:
+            state: `Failed`, or `Aborted` as if somebody had aborted it.
+            share: Share of the rows that is processed, from 0 to 1.
+            message: `errorMessage`.
+            object_name: Only jobs of this object.
+            after: So many jobs go undisturbed first.
+            times: So many are met then; None for ever.
+        """
+        calls = Calls(JOB, object=object_name, after=after, times=times)
+        return self._plan(calls, "end", state=state, share=share, message=message)
+
+    def faults(self) -> Sequence[Mapping[str, Any]]:
+        """Return the planned faults; `due` is how many calls each was due at."""
+        rows: list[dict[str, Any]] = self._ask("GET", "faults")
+        return rows
+
+    def stop_faults(self) -> None:
+        """Forget all faults; jobs that were held go on."""
+        self._ask("DELETE", "faults")
+
+    def _plan(self, calls: Calls, effect: str, **options: Any) -> int:
+        plan = {"calls": asdict(calls), "effect": effect, "options": options}
+        return int(self._ask("POST", "faults", plan)["number"])
+
+    # Settings and counters
 
     def settings(
         self, *, processing_seconds: float | None = None, processing_polls: int | None = None

@@ -38,7 +38,11 @@ class JobFiles:
             path.unlink()
 
     def write_results(
-        self, job: JobRow, header: Sequence[str], rows: Sequence[tuple[Sequence[str], Outcome]]
+        self,
+        job: JobRow,
+        header: Sequence[str],
+        rows: Sequence[tuple[Sequence[str], Outcome]],
+        unprocessed: Sequence[Sequence[str]] = (),
     ) -> None:
         """Write an ingest job's three result files from its rows and their outcomes."""
         style = (job["delimiter"], job["line_ending"])
@@ -62,7 +66,7 @@ class JobFiles:
             ),
             *style,
         )
-        write_rows(self.path(job["id"], "unprocessedrecords"), header, (), *style)
+        write_rows(self.path(job["id"], "unprocessedrecords"), header, unprocessed, *style)
 
     def write_unprocessed(self, job: JobRow) -> None:
         """Write the result files of a job of which no row was processed."""

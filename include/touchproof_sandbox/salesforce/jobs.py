@@ -6,15 +6,18 @@ query jobs. Doesn't belong here: HTTP (routes_bulk.py), rules of rows (writer.py
 
 A closed job is processed at once unless a delay is set; then it is processed by the first request
 after the delay, so that no thread of ours decides what happens when. A delay counts seconds, or
-polls of the job (the state goes UploadComplete, InProgress, then its end). Processing is one
-transaction: a killed server finds the job as it was closed and processes it again. Jobs that ended
-are forgotten after seven days of the org's clock.
+polls of the job (the state goes UploadComplete, InProgress, then its end). A planned fault may hold
+the job in a state, or end it after some of its rows. Processing is one transaction: a killed server
+finds the job as it was closed and processes it again. Jobs that ended are forgotten after seven
+days of the org's clock.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +31,7 @@ from touchproof_sandbox.salesforce.ingest_csv import (
     read_upload,
 )
 from touchproof_sandbox.salesforce.job_files import JobFiles, JobRow
+from touchproof_sandbox.salesforce.planned_faults import PlannedFaults
 from touchproof_sandbox.salesforce.storage import Storage, format_moment
 from touchproof_sandbox.salesforce.writer import Operation, Writer, sobject_of
 
@@ -41,16 +45,37 @@ _KEPT = timedelta(days=7)
 _PAGE = 1000
 
 
+HOLD, END = "hold", "end"
+"""Effects of faults on jobs: kept in a state, or ended before all rows were processed."""
+JOB_EFFECTS = frozenset({HOLD, END})
+
+
+@dataclass(frozen=True)
+class _End:
+    """Say how a job ends: in which state, after how many of its rows, with which errorMessage."""
+
+    state: str
+    rows: int
+    message: str | None = None
+
+
 class Jobs:
     """Run the org's jobs.
 
     Args:
         storage: The org's state.
+        faults: What was planned to befall jobs.
         wall_clock: Seconds of real time, for processing delays in seconds.
     """
 
-    def __init__(self, storage: Storage, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        faults: PlannedFaults,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._storage = storage
+        self._faults = faults
         self._wall_clock = wall_clock
         self._files = JobFiles(storage.jobs_folder)
 
@@ -167,6 +192,8 @@ class Jobs:
             closed_wall=self._wall_clock(),
             polls_left=int(self._storage.get("processing_polls", 0)),
         )
+        if job["kind"] == "ingest":
+            self._faults.meet_job(job["id"], job["object"])
         closed = self.get(job["kind"], job["id"])
         self.advance()
         return closed
@@ -222,6 +249,13 @@ class Jobs:
                 self._update(job["id"], state="InProgress")
         return job
 
+    def object_of(self, job_id: str) -> str | None:
+        """Return the object of a job of any kind, if there is such a job."""
+        row = self._storage.db.execute(
+            "select object from jobs where substr(id, 1, 15) = ?", (job_id[:15],)
+        ).fetchone()
+        return None if row is None else str(row["object"])
+
     def page(self, kind: str, start: int) -> tuple[list[JobRow], int | None]:
         """Return a page of jobs, oldest first, and where the next one starts, if it does."""
         rows = self._storage.db.execute(
@@ -240,10 +274,24 @@ class Jobs:
             "select * from jobs where state in ('UploadComplete', 'InProgress')"
             " order by closed_wall, number"
         ).fetchall():
+            if self._is_held(row):
+                continue
             if row["polls_left"] == 0 and self._wall_clock() >= row["closed_wall"] + seconds:
                 self._process(dict(row))
             elif row["polls_left"] == 0 and row["state"] == "UploadComplete":
                 self._update(row["id"], state="InProgress")
+
+    def _is_held(self, row: sqlite3.Row) -> bool:
+        """Tell whether a fault holds a job in a state, and show it in that state."""
+        fault = self._faults.of_job(row["id"])
+        if fault is None or fault[0] != HOLD:
+            return False
+        seconds = fault[1]["seconds"]
+        if seconds is not None and self._wall_clock() >= row["closed_wall"] + seconds:
+            return False
+        if row["state"] != fault[1]["state"] or row["polls_left"]:
+            self._update(row["id"], state=fault[1]["state"], polls_left=0)
+        return True
 
     def _process(self, job: JobRow) -> None:
         with self._storage.transaction():
@@ -268,17 +316,26 @@ class Jobs:
             self._files.write_unprocessed(job)
             self._update(job["id"], state="Failed", error=str(error))
             return
+        end = self._planned_end(job["id"], len(upload.cells))
         outcomes = Writer(self._storage, job["object"]).apply(
-            cast(Operation, job["operation"]), upload.rows(), job["external_id_field"]
+            cast(Operation, job["operation"]), upload.rows()[: end.rows], job["external_id_field"]
         )
-        rows = list(zip(upload.cells, outcomes, strict=True))
-        self._files.write_results(job, upload.header, rows)
+        rows = list(zip(upload.cells[: end.rows], outcomes, strict=True))
+        self._files.write_results(job, upload.header, rows, upload.cells[end.rows :])
         self._update(
             job["id"],
-            state="JobComplete",
+            state=end.state,
+            error=end.message,
             processed=len(outcomes),
             failed=sum(1 for outcome in outcomes if outcome.refusal is not None),
         )
+
+    def _planned_end(self, job_id: str, rows: int) -> _End:
+        fault = self._faults.of_job(job_id)
+        if fault is None or fault[0] != END:
+            return _End("JobComplete", rows)
+        options = fault[1]
+        return _End(options["state"], int(rows * options["share"]), options["message"])
 
     # Results
 

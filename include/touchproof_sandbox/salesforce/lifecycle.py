@@ -37,6 +37,7 @@ from touchproof.landing import write_atomically
 from touchproof_sandbox.salesforce.app import build_app
 from touchproof_sandbox.salesforce.org import Credentials, Org
 from touchproof_sandbox.salesforce.schema import ORG_ID
+from touchproof_sandbox.salesforce.serving import Protocol
 
 MODULE = "touchproof_sandbox.salesforce"
 _INCLUDE = Path(__file__).resolve().parents[2]
@@ -174,6 +175,7 @@ def serve_foreground(folder: Path) -> None:
         org = Org(folder, info.server_id, credentials, public_key)
         config = uvicorn.Config(
             build_app(org),
+            http=Protocol,
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -3,7 +3,7 @@
 Belongs here: `Org`, which every route is given, and the allowance. Doesn't belong here: HTTP.
 
 Every request but those for a token counts against the allowance, refused ones too (whether a call
-with an expired session counts isn't documented; we count it).
+with an expired session counts isn't documented; we count it), and so does one whose answer is lost.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from touchproof_sandbox.salesforce.errors import ApiError
 from touchproof_sandbox.salesforce.jobs import Jobs
+from touchproof_sandbox.salesforce.planned_faults import PlannedFaults
 from touchproof_sandbox.salesforce.storage import Storage, format_moment
 
 DEFAULT_ALLOWANCE = 100_000
@@ -51,11 +52,13 @@ class Org:
     credentials: Credentials
     public_key: bytes
     storage: Storage = field(init=False)
+    faults: PlannedFaults = field(init=False)
     jobs: Jobs = field(init=False)
 
     def __post_init__(self) -> None:
         self.storage = Storage(self.folder)
-        self.jobs = Jobs(self.storage)
+        self.faults = PlannedFaults(self.storage)
+        self.jobs = Jobs(self.storage, self.faults)
 
     # Sessions
 

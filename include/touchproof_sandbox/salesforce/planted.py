@@ -1,7 +1,8 @@
 """Refusals that a test plants: rows of a value are refused with a code of its choice.
 
 Belongs here: looking the rules up and using them up. Doesn't belong here: Salesforce's own rules
-(rules.py, neighbours.py).
+(rules.py, neighbours.py), rules of an org's
+administrator (org_rules.py).
 """
 
 from __future__ import annotations

@@ -90,12 +90,12 @@ async def _upload(org: Org, request: Request) -> Response:
         raise ApiError(400, "INVALIDJOB", "The content must be text/csv")
     spooled = _spool(org, [])
     size = 0
-    with spooled.open("wb") as file:
-        async for piece in request.stream():
-            size += len(piece)
-            if size <= MAX_UPLOAD_BYTES:
-                file.write(piece)
     try:
+        with spooled.open("wb") as file:
+            async for piece in request.stream():
+                size += len(piece)
+                if size <= MAX_UPLOAD_BYTES:
+                    file.write(piece)
         if size > MAX_UPLOAD_BYTES:
             raise ApiError(413, "REQUEST_ENTITY_TOO_LARGE", "The upload is larger than 100 MB")
         org.jobs.upload(job_id, spooled)

@@ -1,9 +1,9 @@
 """The routes by which the pretend world steers the server: `/_control/*`.
 
-Belongs here: identity, clock, seeds, the CRM users' own changes, planted refusals, delays, the
-allowance, counters, the log of calls. Salesforce has none of these, they need no session, they
-count as no call and answer only requests addressed to this machine. Doesn't belong here:
-anything that a client of Salesforce may use.
+Belongs here: identity, clock, seeds, the CRM users' own changes, planted refusals, rules of the
+org, planned faults, delays, the allowance, counters, the log of calls. Salesforce has none of
+these, they need no session, they count as no call and answer only requests addressed to this
+machine. Doesn't belong here: anything that a client of Salesforce may use.
 """
 
 from __future__ import annotations
@@ -21,10 +21,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from touchproof_sandbox.salesforce.errors import ApiError
+from touchproof_sandbox.salesforce.faults import JOB, Calls
+from touchproof_sandbox.salesforce.jobs import JOB_EFFECTS
 from touchproof_sandbox.salesforce.org import Org
+from touchproof_sandbox.salesforce.org_rules import RULE_KINDS, add_rule, remove_rules
 from touchproof_sandbox.salesforce.routing import json_object
 from touchproof_sandbox.salesforce.seeding import apply_changes, seed_folder
+from touchproof_sandbox.salesforce.serving import EFFECTS
 from touchproof_sandbox.salesforce.storage import format_moment
+from touchproof_sandbox.salesforce.writer import sobject_of
 
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -55,6 +60,11 @@ def control_routes(org: Org) -> list[Route]:
         route("apply", ["POST"], _apply),
         route("refuse", ["POST"], _refuse),
         route("refuse", ["DELETE"], _stop_refusing),
+        route("rules", ["POST"], _add_rule),
+        route("rules", ["DELETE"], _remove_rules),
+        route("faults", ["GET"], _faults),
+        route("faults", ["POST"], _plan_fault),
+        route("faults", ["DELETE"], _stop_faults),
         route("settings", ["POST"], _settings),
         route("counters", ["GET"], _counters),
         route("counters/reset", ["POST"], _reset_counters),
@@ -102,6 +112,41 @@ async def _refuse(org: Org, request: Request) -> dict[str, Any]:
 async def _stop_refusing(org: Org, request: Request) -> dict[str, Any]:
     org.storage.db.execute("delete from refusals")
     return {"planted": False}
+
+
+async def _add_rule(org: Org, request: Request) -> dict[str, Any]:
+    rule = await json_object(request)
+    sobject = sobject_of(rule["object"])
+    if rule["kind"] not in RULE_KINDS:
+        raise ApiError(400, "UNKNOWN_RULE", f"there is no kind of rule {rule['kind']}")
+    unknown = [name for name in rule["fields"] if name not in sobject.by_name]
+    if unknown:
+        raise ApiError(400, "INVALID_FIELD", f"{sobject.name} has no field {', '.join(unknown)}")
+    add_rule(org.storage, sobject.name, rule["kind"], rule["fields"], rule.get("options", {}))
+    return {"rules": True}
+
+
+async def _remove_rules(org: Org, request: Request) -> dict[str, Any]:
+    remove_rules(org.storage)
+    return {"rules": False}
+
+
+async def _faults(org: Org, request: Request) -> list[dict[str, Any]]:
+    return [plan.told() for plan in org.faults.plans()]
+
+
+async def _plan_fault(org: Org, request: Request) -> dict[str, Any]:
+    body = await json_object(request)
+    calls, effect = Calls(**body["calls"]), body["effect"]
+    known = JOB_EFFECTS if calls.kind == JOB else EFFECTS
+    if effect not in known:
+        raise ApiError(400, "UNKNOWN_FAULT", f"there is no fault {effect} of these calls")
+    return {"number": org.faults.plan(calls, effect, body.get("options", {}))}
+
+
+async def _stop_faults(org: Org, request: Request) -> list[dict[str, Any]]:
+    org.faults.stop()
+    return []
 
 
 _SETTINGS = {

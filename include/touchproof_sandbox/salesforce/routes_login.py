@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from touchproof_sandbox.salesforce.org import TOKEN_KIND, Org
-from touchproof_sandbox.salesforce.routing import client_of
+from touchproof_sandbox.salesforce.routing import answered
 from touchproof_sandbox.salesforce.schema import INSTANCE_URL, ORG_ID
 
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -30,17 +30,19 @@ def login_routes(org: Org) -> list[Route]:
 
     async def soap(request: Request) -> Response:
         body = (await request.body()).decode("utf-8", "replace")
-        response = _soap_login(org, body, request.path_params["version"])
-        client = _element(body, "client") or client_of(request)
-        org.note_call(client, TOKEN_KIND, "POST", request.url.path, response.status_code)
-        return response
+
+        async def work() -> Response:
+            return _soap_login(org, body, request.path_params["version"])
+
+        return await answered(org, request, TOKEN_KIND, work, _element(body, "client"))
 
     async def token(request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-        response = _token(org, form, request.headers.get("authorization", ""))
-        client = client_of(request)
-        org.note_call(client, TOKEN_KIND, "POST", request.url.path, response.status_code)
-        return response
+
+        async def work() -> Response:
+            return _token(org, form, request.headers.get("authorization", ""))
+
+        return await answered(org, request, TOKEN_KIND, work)
 
     return [
         Route("/services/Soap/u/{version}", soap, methods=["POST"]),

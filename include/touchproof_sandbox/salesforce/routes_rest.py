@@ -6,6 +6,7 @@ here: Bulk API 2.0 (routes_bulk.py), the rules of rows (writer.py).
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,6 +24,7 @@ from touchproof_sandbox.salesforce.writer import Operation, Outcome, Writer, sob
 _PAGE = 2000
 _COLLECTION_MAX = 200
 _DATA = f"/services/data/v{API_VERSION}"
+_ALLOW_SAVE = re.compile(r"(?:^|[;\s])allowSave=true", re.IGNORECASE)
 _STATUSES = {
     "ENTITY_IS_DELETED": 404,
     "INVALID_CROSS_REFERENCE_KEY": 404,
@@ -114,7 +116,7 @@ async def _write(
 ) -> Outcome:
     sobject = sobject_of(request.path_params["object"])
     row = _row(sobject, await json_object(request)) | fixed
-    outcome = Writer(org.storage, sobject.name).apply(operation, [row], key)[0]
+    outcome = _writer(org, request, sobject).apply(operation, [row], key)[0]
     _raise_refusal(outcome)
     return outcome
 
@@ -122,7 +124,14 @@ async def _write(
 def _raise_refusal(outcome: Outcome) -> None:
     refusal = outcome.refusal
     if refusal is not None:
-        raise ApiError(_STATUSES.get(refusal.code, 400), refusal.code, refusal.message)
+        status = _STATUSES.get(refusal.code, 400)
+        raise ApiError(status, refusal.code, refusal.message, refusal.duplicates)
+
+
+def _writer(org: Org, request: Request, sobject: SObject) -> Writer:
+    """Return a writer that heeds the request's `Sforce-Duplicate-Rule-Header`."""
+    said = request.headers.get("sforce-duplicate-rule-header", "")
+    return Writer(org.storage, sobject.name, allow_duplicates=bool(_ALLOW_SAVE.search(said)))
 
 
 async def _get(org: Org, request: Request) -> Response:
@@ -163,17 +172,18 @@ async def _collection(org: Org, request: Request) -> Response:
     if field is None or not (field.external_id or field.type == "id"):
         raise ApiError(400, "INVALID_FIELD", f"{request.path_params['field']} isn't an external id")
     rows = [_row(sobject, record) for record in records]
-    outcomes = _all_or_none(org, sobject, rows, field.name, bool(body.get("allOrNone")))
+    writer = _writer(org, request, sobject)
+    outcomes = _all_or_none(org, writer, rows, field.name, bool(body.get("allOrNone")))
     return JSONResponse([_result(outcome) for outcome in outcomes])
 
 
 def _all_or_none(
-    org: Org, sobject: SObject, rows: list[dict[str, str | None]], key: str, is_strict: bool
+    org: Org, writer: Writer, rows: list[dict[str, str | None]], key: str, is_strict: bool
 ) -> list[Outcome]:
     outcomes: list[Outcome] = []
     try:
         with org.storage.transaction():
-            outcomes = Writer(org.storage, sobject.name).apply("upsert", rows, key)
+            outcomes = writer.apply("upsert", rows, key)
             if is_strict and any(outcome.refusal for outcome in outcomes):
                 raise _RolledBackError
     except _RolledBackError:

@@ -36,6 +36,16 @@ create table if not exists refusals (
     number integer primary key, object text not null, field text not null, value text not null,
     code text not null, message text not null, fields text not null, times integer
 );
+create table if not exists faults (
+    number integer primary key, calls text not null, effect text not null, options text not null,
+    seen integer not null default 0
+);
+create table if not exists job_faults (
+    job_id text primary key, effect text not null, options text not null
+);
+create table if not exists org_rules (
+    number integer primary key, object text not null, kind text not null, options text not null
+);
 create table if not exists cursors (id text primary key, soql text not null, deleted integer);
 create table if not exists applied (key text primary key, ids text not null);
 create table if not exists jobs (
@@ -98,6 +108,7 @@ class Storage:
         """Forget everything but the org itself."""
         with self.transaction():
             tables = ["meta", "sessions", "calls", "refusals", "cursors", "applied", "jobs"]
+            tables += ["faults", "job_faults", "org_rules"]
             tables += [sobject.name for sobject in OBJECTS.values() if sobject.writable]
             for table in tables:
                 self.db.execute(f'delete from "{table}"')  # noqa: S608  names of ours

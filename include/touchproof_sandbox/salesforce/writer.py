@@ -1,8 +1,8 @@
 """Writing records: insert, update, upsert and delete, many rows in one pass.
 
 Belongs here: matching rows to records, and the outcome of each row in request order. Doesn't
-belong here: rules of values (rules.py), rules that need other records (neighbours.py), CSV and
-JSON (jobs.py, routes_rest.py).
+belong here: rules of values (rules.py), rules that need other records (neighbours.py), an
+administrator's rules (org_rules.py), CSV and JSON (jobs.py, routes_rest.py).
 
 A row is a mapping from API name to value. A missing name leaves the field alone, None clears it.
 Where the documentation is silent we guess, and say so: rows that name the same record twice in one
@@ -23,6 +23,7 @@ from touchproof_sandbox.salesforce.neighbours import (
     refuse_missing_parents,
     resolve_parents,
 )
+from touchproof_sandbox.salesforce.org_rules import OrgRules
 from touchproof_sandbox.salesforce.planted import PlantedRefusals
 from touchproof_sandbox.salesforce.rules import Check, check_of, missing_fields
 from touchproof_sandbox.salesforce.schema import OBJECTS, SObject, long_id
@@ -46,14 +47,24 @@ class Writer:
     Args:
         storage: The org's state.
         object_name: API name of the object.
-        privileged: Whether read-only fields may be written too, as the org itself does.
+        privileged: Whether read-only fields may be written too, as the org itself does; its
+            administrator's rules don't hold then.
+        allow_duplicates: Whether alerts of duplicate rules are acknowledged.
 
     Raises:
         ApiError: If the org has no such object.
     """
 
-    def __init__(self, storage: Storage, object_name: str, *, privileged: bool = False) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        object_name: str,
+        *,
+        privileged: bool = False,
+        allow_duplicates: bool = False,
+    ) -> None:
         self.sobject = sobject_of(object_name)
+        self._allow_duplicates = allow_duplicates
         self._storage = storage
         self._privileged = privileged
         self._checks: dict[str, Check] = {f.name: check_of(f) for f in self.sobject.fields}
@@ -90,11 +101,14 @@ class Writer:
         removal = operation in {"delete", "hardDelete", "undelete"}
         records: list[Record] = []
         planted = PlantedRefusals(self._storage, self.sobject.name)
+        rules = OrgRules(self._storage, self.sobject, allow_duplicates=self._allow_duplicates)
         for number, (row, target) in enumerate(zip(rows, targets, strict=True)):
             record: Record = dict(target) if target is not None else self._blank()
             records.append(record)
             if refusals[number] is None and not removal:
                 refusals[number] = self._change(record, row, target)
+            if refusals[number] is None and not (removal or self._privileged):
+                refusals[number] = rules.refusal(row, record, target)
             if refusals[number] is None:
                 refusals[number] = planted.refusal(row, record)
         if not removal:

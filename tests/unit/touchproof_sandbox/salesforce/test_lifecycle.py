@@ -17,6 +17,7 @@ import pytest
 from touchproof.errors import BadInputError
 from touchproof_sandbox.salesforce import lifecycle
 from touchproof_sandbox.salesforce.control import Control
+from touchproof_sandbox.salesforce.faults import Calls
 from touchproof_sandbox.salesforce.lifecycle import ServerInfo
 
 
@@ -150,7 +151,7 @@ def test_a_job_that_a_killed_server_left_closed_is_processed_after_the_restart(
 ) -> None:
     first = lifecycle.start(folder)
     Control(first.url).settings(processing_seconds=3600)
-    job = _closed_job(first)
+    job = _closed_job(_client(first))
     kill(first)
     second = lifecycle.ensure(folder)
     Control(second.url).settings(processing_seconds=0)
@@ -158,6 +159,37 @@ def test_a_job_that_a_killed_server_left_closed_is_processed_after_the_restart(
     answer = _client(second).get_job(job)
 
     assert (answer.state, answer.records_processed) == ("JobComplete", 1)
+
+
+def test_a_server_killed_in_mid_job_keeps_jobs_results_counters_rules_and_faults(
+    folder: Path,
+) -> None:
+    first = lifecycle.start(folder)
+    steering = Control(first.url)
+    client = _client(first)
+    done = _closed_job(client)
+    steering.hold_jobs(after=0)
+    steering.answer_html(Calls.step("poll", after=2), 503)
+    steering.validation_rule("Lead", "Company", "Bad", "not this one")
+    held = _closed_job(client)
+    before = (client.get_job(held).state, list(client.results(done, "successfulResults")))
+    counted = steering.counters()
+    kill(first)
+
+    second = lifecycle.ensure(folder)
+    steering = Control(second.url)
+    client = _client(second)
+
+    assert (steering.counters().calls, steering.counters().by_kind) == (
+        counted.calls,
+        counted.by_kind,
+    )
+    assert (client.get_job(held).state, list(client.results(done, "successfulResults"))) == before
+    client.get_job(held)  # the third look, counted over the restart, is answered 503 and repeated
+    assert [plan["due"] for plan in steering.faults()] == [1, 1]
+    steering.stop_faults()
+    assert client.get_job(held).state == "JobComplete"
+    assert list(client.results(_closed_job(client, "Bad"), "successfulResults")) == []
 
 
 def _client(info: ServerInfo):
@@ -175,9 +207,8 @@ def _client(info: ServerInfo):
     )
 
 
-def _closed_job(info: ServerInfo) -> str:
-    client = _client(info)
+def _closed_job(client, company: str = "Acme") -> str:
     job = client.create_job("Lead", "insert")
-    client.upload(job, b"LastName,Company\nDoe,Acme\n")
+    client.upload(job, f"LastName,Company\nDoe,{company}\n".encode())
     assert client.close_job(job.id).state == "UploadComplete"
     return str(job.id)
