@@ -132,6 +132,21 @@ push_jobs = Table(
     Index("ix_push_jobs_org_id_night", "org_id", "night"),
 )
 
+# One row per request of a push that counts against the allowance, written before it is sent.
+push_calls = Table(
+    "push_calls",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("lane", Text, nullable=False),
+    Column("night", Date, nullable=False),
+    Column("request", Text, nullable=False),  # method and path without its query
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("outcome", Text, nullable=False),  # sent, answered, unsent
+    Column("api_used", Integer),  # the org's count of calls, as the answer told it
+    Index("ix_push_calls_lane", "lane", "id"),
+    Index("ix_push_calls_night", "night"),
+)
+
 outbox = Table(
     "outbox",
     metadata,

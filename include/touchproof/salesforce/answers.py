@@ -16,8 +16,11 @@ from touchproof.errors import SalesforceError
 
 JobState = Literal["Open", "UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted"]
 TERMINAL_STATES: frozenset[str] = frozenset({"JobComplete", "Failed", "Aborted"})
-TRANSIENT_STATUSES: frozenset[int] = frozenset({406, 420, 429, 500, 502, 503, 504})
 NO_ANSWER = "NO_ANSWER"
+UNREACHED = "UNREACHED"
+UNREADABLE = "UNREADABLE_ANSWER"
+
+_TURNED_AWAY = frozenset({406, 420, 429})  # refused for now, before any work
 
 _API_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
 _ROW_ERROR = re.compile(r"(?P<code>[A-Z][A-Z0-9_]*):.*?(?::(?P<fields>[\w., ]*?)\s*--)?\s*", re.S)
@@ -29,6 +32,7 @@ _TODO = {
     " and run the step again when it has recovered.",
     "INVALID_FIELD": "Compare the field list with the org's schema and the user's permissions.",
     NO_ANSWER: "Check that Salesforce can be reached and run the step again.",
+    UNREACHED: "Check that Salesforce can be reached and run the step again.",
 }
 
 
@@ -37,8 +41,9 @@ class SalesforceCallError(SalesforceError):
 
     Args:
         what: What happened, without any value from the data.
-        code: Salesforce's error code in upper case, or `NO_ANSWER`.
-        status: HTTP status; None if no answer came.
+        code: Salesforce's error code in upper case; `NO_ANSWER`, or `UNREACHED` if the request
+            never left; `UNREADABLE_ANSWER`.
+        status: HTTP status; None if no answer came; 502 for an unreadable one.
         where: The request, as method and path without its query.
         todo: What to do; derived from the code unless given.
     """
@@ -53,16 +58,37 @@ class SalesforceCallError(SalesforceError):
     @property
     def is_transient(self) -> bool:
         """Tell whether the same call may succeed later without any change of ours."""
-        return self.status is None or self.status in TRANSIENT_STATUSES
+        return _is_transient(self.status)
 
     @property
     def is_outcome_unknown(self) -> bool:
         """Tell whether Salesforce may have done what was asked although we have no answer."""
-        return self.status is None or self.status >= 500
+        return self.code != UNREACHED and (self.status is None or self.status >= 500)
+
+
+class JobNotEndedError(SalesforceError):
+    """Report a job that hasn't ended in time; the next push looks at it again."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            "A job hasn't ended in time",
+            where=f"job {job_id}",
+            todo="Push again later: the job is picked up where it stands. If it never ends, abort"
+            " it in Setup, Bulk Data Load Jobs.",
+        )
+
+
+def unreadable(what: str, where: str) -> SalesforceCallError:
+    """Return the error for an answer that isn't what was asked for; another try may bring it."""
+    return SalesforceCallError(what, code=UNREADABLE, status=502, where=where)
+
+
+def _is_transient(status: int | None) -> bool:
+    return status is None or status >= 500 or status in _TURNED_AWAY
 
 
 def _general_todo(status: int | None) -> str:
-    if status in TRANSIENT_STATUSES:
+    if _is_transient(status):
         return "Run the step again later."
     return "Look the code up in Salesforce's documentation and correct what it names."
 

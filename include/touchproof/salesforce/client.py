@@ -8,8 +8,6 @@ belong here: what to send and when (plan.py, perform.py), retries (transport.py)
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import random
 import re
@@ -17,15 +15,28 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Literal, cast
+from typing import IO, Any, TypeVar, cast
 from urllib.parse import quote
+from xml.parsers.expat import ExpatError
 
 import requests
 import simple_salesforce
 
-from touchproof.salesforce.answers import Job, LimitUsage, SalesforceCallError, UpsertResult
+from touchproof.salesforce.answers import (
+    Job,
+    LimitUsage,
+    SalesforceCallError,
+    UpsertResult,
+    unreadable,
+)
 from touchproof.salesforce.connection import SalesforceConnection, connection_from_settings
-from touchproof.salesforce.session import CallCounter, Purpose, SalesforceSession
+from touchproof.salesforce.result_files import ResultKind, read_rows, require_whole
+from touchproof.salesforce.session import (
+    DEFAULT_TIMEOUTS,
+    CallCounter,
+    Purpose,
+    SalesforceSession,
+)
 from touchproof.salesforce.transport import API_VERSION, Login, Transport, no_answer
 
 __all__ = [
@@ -41,10 +52,10 @@ __all__ = [
 MULTIPART_MAX_CHARACTERS = 100_000
 COLLECTION_MAX_RECORDS = 200
 QUERY_PAGE_ROWS = 50_000
-ResultKind = Literal["successfulResults", "failedResults", "unprocessedrecords"]
 
 _SPOOL_BYTES = 8 * 1024 * 1024
-_FIELD_MAX_CHARACTERS = 1_000_000
+_BUSY_LOGINS = frozenset({"SERVER_UNAVAILABLE", "SERVER_ERROR", "TEMPORARILY_UNAVAILABLE"})
+_Row = TypeVar("_Row")
 _ORG_IN_TOKEN = re.compile(r"(00D[A-Za-z0-9]{12})!")
 
 
@@ -64,6 +75,7 @@ class Client:
         purpose: What the counter books the calls under.
         sleep: Waits between tries of a read and polls of a query; seconds.
         jitter: Returns a number in [0, 1); spreads the waits.
+        timeouts: Seconds to connect and between two reads.
     """
 
     def __init__(
@@ -73,6 +85,7 @@ class Client:
         purpose: Purpose = "push",
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
+        timeouts: tuple[float, float] = DEFAULT_TIMEOUTS,
     ) -> None:
         self.connection = connection
         self.counter = CallCounter(purpose)
@@ -80,6 +93,7 @@ class Client:
             frozenset({connection.login_host}),
             self.counter,
             loopback_url=connection.loopback_url,
+            timeouts=timeouts,
         )
         self._transport = Transport(self._session, self._log_in, sleep=sleep, jitter=jitter)
         self._org_id: str | None = None
@@ -123,6 +137,10 @@ class Client:
             raise _refused_login(error, connection) from None
         except requests.RequestException as error:
             raise no_answer(error, f"login at {connection.login_host}") from None
+        except (AttributeError, ExpatError, TypeError, ValueError):  # no login's answer at all
+            raise unreadable(
+                "The answer to the login is unreadable", f"login at {connection.login_host}"
+            ) from None
         host = str(instance.sf_instance).split(":")[0]
         self._session.allow_instance(host)
         return Login(host, str(instance.session_id))
@@ -143,25 +161,28 @@ class Client:
 
     def limits(self) -> dict[str, LimitUsage]:
         """Return the org's limits by name, e.g. `DailyApiRequests`; itself one call."""
-        answer = self._transport.json("GET", "limits")
-        return {
-            name: LimitUsage(entry["Max"] - entry["Remaining"], entry["Max"])
-            for name, entry in answer.items()
-            if isinstance(entry, dict) and "Max" in entry and "Remaining" in entry
-        }
+        return self._transport.json("GET", "limits", _limits)
 
     def describe(self, object_name: str) -> dict[str, Any]:
         """Return the describe of one object, as Salesforce answers it."""
-        answer = self._transport.json("GET", f"sobjects/{object_name}/describe")
-        return cast(dict[str, Any], answer)
+        return self._transport.json("GET", f"sobjects/{object_name}/describe", dict)
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         """Return all rows of a small REST query (2,000 rows a call)."""
-        answer = self._transport.json("GET", f"query?q={quote(soql, safe='')}")
-        rows = list(answer["records"])
-        while not answer["done"]:
-            answer = self._transport.json("GET", answer["nextRecordsUrl"])
-            rows += answer["records"]
+        return self._pages(f"query?q={quote(soql, safe='')}", dict)
+
+    def _pages(self, path: str, read: Callable[[Any], _Row]) -> list[_Row]:
+        """Return the records of a paged answer, each as `read` makes it."""
+
+        def read_page(answer: Any) -> tuple[list[_Row], str | None]:
+            rows = [read(record) for record in answer["records"]]
+            return rows, None if answer["done"] else str(answer["nextRecordsUrl"])
+
+        rows: list[_Row] = []
+        page: str | None = path
+        while page:
+            found, page = self._transport.json("GET", page, read_page)
+            rows += found
         return rows
 
     def query_csv(
@@ -179,14 +200,15 @@ class Client:
                 Salesforce doesn't answer.
         """
         body = {"operation": "queryAll" if include_deleted else "query", "query": soql}
-        answer = self._transport.json("POST", "jobs/query", json=body, is_repeatable=True)
-        job = Job.from_answer(answer)
+        job = self._transport.json(
+            "POST", "jobs/query", Job.from_answer, json=body, is_repeatable=True
+        )
         polls = 0
         while not job.is_terminal:
             if polls:
                 self._transport.wait(polls - 1)
             polls += 1
-            job = Job.from_answer(self._transport.json("GET", f"jobs/query/{job.id}"))
+            job = self._transport.json("GET", f"jobs/query/{job.id}", Job.from_answer)
         if job.state != "JobComplete":
             raise _failed_query(f"The query job ended as {job.state}", job)
         locator = ""
@@ -215,7 +237,7 @@ class Client:
     ) -> Job:
         """Create an ingest job, state Open."""
         body = _job_body(object_name, operation, external_id_field)
-        return Job.from_answer(self._transport.json("POST", "jobs/ingest", json=body))
+        return self._transport.json("POST", "jobs/ingest", Job.from_answer, json=body)
 
     def create_job_multipart(
         self, object_name: str, operation: str, external_id_field: str | None, csv_bytes: bytes
@@ -232,7 +254,7 @@ class Client:
             "job": (None, body, "application/json"),
             "content": ("content", csv_bytes, "text/csv"),
         }
-        return Job.from_answer(self._transport.json("POST", "jobs/ingest", files=parts))
+        return self._transport.json("POST", "jobs/ingest", Job.from_answer, files=parts)
 
     def upload(self, job: Job, stream: IO[bytes] | bytes) -> None:
         """Upload a job's CSV, read from the stream piece by piece; once a job."""
@@ -253,38 +275,45 @@ class Client:
 
     def _patch_state(self, job_id: str, state: str) -> Job:
         body = {"state": state}
-        return Job.from_answer(self._transport.json("PATCH", f"jobs/ingest/{job_id}", json=body))
+        path = f"jobs/ingest/{job_id}"
+        return self._transport.json("PATCH", path, Job.from_answer, json=body)
 
     def get_job(self, job_id: str) -> Job:
         """Return an ingest job as it stands; a failed poll never changes the job."""
-        return Job.from_answer(self._transport.json("GET", f"jobs/ingest/{job_id}"))
+        return self._transport.json("GET", f"jobs/ingest/{job_id}", Job.from_answer)
 
     def list_jobs(self) -> list[Job]:
         """Return all Bulk 2.0 ingest jobs that Salesforce still knows, following its pages."""
-        jobs: list[Job] = []
-        page: str | None = "jobs/ingest?jobType=V2Ingest"
-        while page:
-            answer = self._transport.json("GET", page)
-            jobs += [Job.from_answer(record) for record in answer["records"]]
-            page = None if answer["done"] else answer["nextRecordsUrl"]
-        return jobs
+        return self._pages("jobs/ingest?jobType=V2Ingest", Job.from_answer)
 
     def delete_job(self, job_id: str) -> None:
         """Delete a job that has ended, with its data."""
         self._transport.request("DELETE", f"jobs/ingest/{job_id}")
 
-    def results(self, job_id: str, kind: ResultKind) -> Iterator[dict[str, str]]:
+    def results(
+        self, job_id: str, kind: ResultKind, key_field: str | None = None
+    ) -> Iterator[dict[str, str]]:
         """Yield the rows of one result file: `sf__Id`, `sf__Created` or `sf__Error`, our columns.
 
-        The file is spooled first (to disk above 8 MB), so that a broken transfer is repeated
-        without yielding a row twice and no job is held in memory.
+        The file is spooled first (to disk above 8 MB) and looked through, so that a broken
+        transfer is repeated without yielding a row twice and no job is held in memory. A file
+        that ends between two rows looks whole: whoever knows their number counts them.
+
+        Args:
+            job_id: The job; it must have ended.
+            kind: Which file.
+            key_field: A column of ours that the file must have.
         """
+        path = f"jobs/ingest/{job_id}/{kind}"
+        columns = (() if kind == "unprocessedrecords" else ("sf__Id",)) + (
+            (key_field,) if key_field else ()
+        )
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-            self._transport.download(f"jobs/ingest/{job_id}/{kind}", cast(IO[bytes], spool))
-            spool.seek(0)
-            text = io.TextIOWrapper(cast(IO[bytes], spool), encoding="utf-8", newline="")
-            csv.field_size_limit(_FIELD_MAX_CHARACTERS)
-            yield from csv.DictReader(text, strict=True)
+            file = cast(IO[bytes], spool)
+            self._transport.download(
+                path, file, lambda: require_whole(file, columns, f"GET {path}")
+            )
+            yield from read_rows(file)
 
     def collections_upsert(
         self, object_name: str, external_id_field: str, records: Sequence[Mapping[str, Any]]
@@ -301,18 +330,36 @@ class Client:
             "records": [{"attributes": {"type": object_name}, **record} for record in records],
         }
         path = f"composite/sobjects/{object_name}/{external_id_field}"
-        answer = self._transport.json("PATCH", path, json=body)
-        return [UpsertResult.from_answer(one) for one in answer]
+        return self._transport.json("PATCH", path, _upsert_results, json=body)
+
+
+def _limits(answer: Any) -> dict[str, LimitUsage]:
+    return {
+        name: LimitUsage(entry["Max"] - entry["Remaining"], entry["Max"])
+        for name, entry in answer.items()
+        if isinstance(entry, dict) and "Max" in entry and "Remaining" in entry
+    }
+
+
+def _upsert_results(answer: Any) -> list[UpsertResult]:
+    return [UpsertResult.from_answer(one) for one in answer]
 
 
 def _refused_login(error: Any, connection: SalesforceConnection) -> SalesforceCallError:
-    """Read a refused login; a number for a code is the status of an unreadable answer."""
+    """Read a refused login; a number for a code is the status of an unreadable answer.
+
+    An answer without any code, such as a gate's page, says nothing of the login.
+    """
+    if error.code is None:
+        return unreadable("The login wasn't answered", f"login at {connection.login_host}")
     is_status = isinstance(error.code, int)
-    code = f"HTTP_{error.code}" if is_status else str(error.code or "INVALID_LOGIN").upper()
+    code = f"HTTP_{error.code}" if is_status else str(error.code).upper()
+    code = code.rpartition(":")[2]
+    status = error.code if is_status else 503 if code in _BUSY_LOGINS else 401
     return SalesforceCallError(
-        f"Salesforce refused the login by {connection.auth}: {code.rpartition(':')[2]}",
-        code=code.rpartition(":")[2],
-        status=error.code if is_status else 401,
+        f"Salesforce refused the login by {connection.auth}: {code}",
+        code=code,
+        status=502 if status < 300 else status,
         where=f"login at {connection.login_host}",
         todo="Check the user, password, token or key of the integration user.",
     )

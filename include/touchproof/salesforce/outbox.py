@@ -256,6 +256,15 @@ class Outbox:
             for row in found
         ]
 
+    def unfinished_records(self) -> set[tuple[str, str]]:
+        """Return (object, record) of the rows whose job isn't settled: nobody may send them."""
+        table = schema.outbox
+        query = select(table.c.object, table.c.record_key).where(
+            table.c.org_id == self.org_id, table.c.finished_at.is_(None)
+        )
+        with self.ledger.reading() as connection:
+            return {(row.object, row.record_key) for row in connection.execute(query)}
+
     def rows(self, job: OutboxJob) -> list[OutboxRow]:
         """Return a job's rows in the order in which they were sent."""
         table = schema.outbox

@@ -12,11 +12,17 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
 from touchproof.errors import SalesforceError
-from touchproof.salesforce.answers import Job, SalesforceCallError, parse_row_error
+from touchproof.salesforce.answers import (
+    Job,
+    JobNotEndedError,
+    SalesforceCallError,
+    parse_row_error,
+)
 from touchproof.salesforce.budget import PollPolicy, is_small
-from touchproof.salesforce.client import Client, ResultKind
+from touchproof.salesforce.client import Client
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
@@ -28,11 +34,13 @@ from touchproof.salesforce.outbox import (
     OutboxJob,
     OutboxRow,
 )
+from touchproof.salesforce.result_files import ResultKind
 from touchproof.salesforce.wire import Chunk, job_chunks
 
 logger = logging.getLogger(__name__)
 
 _JITTER_SHARE = 0.2
+_FILE_READS = 3
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def _perform_job(
     planned = outbox.plan(chunk, night=night, lane=lane)
     submitted = _submit(planned, chunk, client, outbox)
     finished = wait_for(submitted, client, waiting)
-    outcome = collect(submitted, finished, client, outbox)
+    outcome = collect(submitted, finished, client, outbox, waiting)
     calls = client.counter.push_calls - before
     outbox.settle(submitted, outcome, night=night, calls=calls)
     logger.info(
@@ -112,7 +120,7 @@ def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
     """Look at a submitted job until it has ended; a look that fails changes nothing.
 
     Raises:
-        SalesforceError: If it hasn't ended after the policy's longest wait.
+        JobNotEndedError: If it hasn't ended after the policy's longest wait.
         SalesforceCallError: If Salesforce refuses to show it.
     """
     job_id = _salesforce_id(job)
@@ -127,36 +135,56 @@ def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
             continue
         if seen.is_terminal:
             return seen
-    raise SalesforceError(
-        "A job hasn't ended in time",
-        where=f"job {job_id}",
-        todo="Push again later: the job is picked up where it stands.",
-    )
+    raise JobNotEndedError(job_id)
 
 
-def collect(job: OutboxJob, finished: Job, client: Client, outbox: Outbox) -> JobOutcome:
+def collect(
+    job: OutboxJob, finished: Job, client: Client, outbox: Outbox, waiting: Waiting
+) -> JobOutcome:
     """Read the result files of an ended job and account for every row.
 
     The files are read in the order of their use, and only until every row has been found: a job
-    without refusals costs one call. Rows are matched by key, since files keep no order.
+    without refusals costs one call. Rows are matched by key, since files keep no order. The job
+    itself tells how many rows each file must have: one with fewer is read again, a few times.
     """
     open_rows = {row.record: row for row in outbox.rows(job)}
     written: list[tuple[OutboxRow, str]] = []
     refused: list[tuple[OutboxRow, Refusal]] = []
-    for result in client.results(finished.id, "successfulResults"):
-        row = open_rows.pop(result.get(job.key_field, ""), None)
-        if row is not None:
-            written.append((row, result["sf__Id"]))
-    unwritten: tuple[ResultKind, ...] = ("failedResults", "unprocessedrecords")
-    for kind in unwritten:
-        for result in client.results(finished.id, kind) if open_rows else ():
-            row = open_rows.pop(result.get(job.key_field, ""), None)
-            if row is not None:
-                error = parse_row_error(result.get("sf__Error", ""))
-                code = error.code if kind == "failedResults" else UNPROCESSED
-                refused.append((row, _refusal(job, row, code, error.fields)))
+    files: tuple[tuple[ResultKind, int], ...] = (
+        ("successfulResults", finished.records_processed - finished.records_failed),
+        ("failedResults", finished.records_failed),
+        ("unprocessedrecords", job.rows - finished.records_processed),
+    )
+    for kind, expected in files:
+        if not open_rows:
+            break
+        for result in _told(finished.id, kind, expected, job, client, waiting):
+            row = open_rows.pop(result[job.key_field], None)
+            if row is None:  # read for the second time
+                continue
+            if kind == "successfulResults":
+                written.append((row, result["sf__Id"]))
+                continue
+            error = parse_row_error(result.get("sf__Error", ""))
+            code = error.code if kind == "failedResults" else UNPROCESSED
+            refused.append((row, _refusal(job, row, code, error.fields)))
     refused += [(row, _refusal(job, row, UNACCOUNTED)) for row in open_rows.values()]
     return JobOutcome(tuple(written), tuple(refused))
+
+
+def _told(
+    job_id: str, kind: ResultKind, expected: int, job: OutboxJob, client: Client, waiting: Waiting
+) -> Iterator[dict[str, str]]:
+    """Yield a result file's rows, and all of them again if some are missing."""
+    for pause in (*islice(waiting.pauses(job.rows), _FILE_READS - 1), None):
+        found = 0
+        for result in client.results(job_id, kind, job.key_field):
+            found += 1
+            yield result
+        if found >= expected or pause is None:
+            return
+        logger.warning("job %s: %s has %s of %s rows", job_id, kind, found, expected)
+        waiting.sleep(pause)
 
 
 def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> OutboxJob:

@@ -24,6 +24,7 @@ from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
+from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import (
@@ -171,9 +172,19 @@ class _Push:
     def perform(
         self, client: Client, waiting: Waiting, *, is_baseline_only: bool = False
     ) -> PushReport:
-        """Push, and count the calls of `client` from here on."""
+        """Push, and keep the calls of `client` in the ledger from here on."""
         org_id = client.org_id
         self.ledger.require_org(org_id)
+        journal = LedgerJournal(self.ledger, NIGHTLY, self.night, self.clock)
+        client.counter.keep_in(journal)
+        try:
+            return self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
+        finally:
+            journal.close()
+
+    def _perform(
+        self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
+    ) -> PushReport:
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
@@ -188,17 +199,19 @@ class _Push:
         estimate = estimate_cost(plan.sendable)
         sendable, reason = self._afford(plan, estimate, usage)
         results: list[GroupResult] = []
+        unfinished = outbox.unfinished_records() if resumed.failure else set()
         for group in sendable:
-            result = perform_group(group, client, outbox, waiting, night=self.night, lane=NIGHTLY)
+            free = _without(group, unfinished)
+            result = perform_group(free, client, outbox, waiting, night=self.night, lane=NIGHTLY)
             results.append(result)
             if result.failure is not None:
                 break
-        letters = self._close_dead_letters(org_id, plan, results)
+        letters = self._close_dead_letters(org_id, plan, results, unfinished)
         report = self._report(plan, observation, results, letters, reason, resumed)
         report = replace(
             _with_calls(report, client, client.counter.last_limit or usage), estimate=estimate
         )
-        _require_answered(results, report)
+        _require_answered(resumed, results, report)
         return report
 
     def _observe(self, outbox: Outbox) -> Observation:
@@ -236,11 +249,15 @@ class _Push:
         return consent, reason
 
     def _close_dead_letters(
-        self, org_id: str, plan: PushPlan, results: Sequence[GroupResult]
+        self,
+        org_id: str,
+        plan: PushPlan,
+        results: Sequence[GroupResult],
+        unfinished: set[tuple[str, str]],
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
-        still = {(refusal.object, refusal.record) for refusal in refusals}
+        still = {(refusal.object, refusal.record) for refusal in refusals} | unfinished
         sent = {result.group.name for result in results if result.failure is None}
         for group in plan.groups:
             if group.name not in sent:
@@ -305,13 +322,14 @@ def _require_lane(lane: str) -> None:
         raise BadInputError("There is no such lane", where=f"lane {lane}", todo="Use nightly.")
 
 
-def _require_answered(results: Sequence[GroupResult], report: PushReport) -> None:
+def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: PushReport) -> None:
     """Fail a push that Salesforce didn't let end, with what it did until then.
 
     Raises:
-        PushFailedError: Naming the call.
+        PushFailedError: Naming the call, or the job that isn't over.
     """
     failure = results[-1].failure if results else None
+    failure = failure or resumed.failure
     if failure is not None:
         raise PushFailedError(
             failure.what,
@@ -319,6 +337,14 @@ def _require_answered(results: Sequence[GroupResult], report: PushReport) -> Non
             where=failure.where,
             todo=f"{failure.todo} The next push goes on where this one ended.".strip(),
         ) from failure
+
+
+def _without(group: PlanGroup, records: set[tuple[str, str]]) -> PlanGroup:
+    """Return a group without the records that an unfinished job may still write, by either name."""
+    names = {record for name, record in records if name == group.object}
+    columns = [group.rows.column(column).to_pylist() for column in ("record", "record_key")]
+    is_free = [names.isdisjoint(pair) for pair in zip(*columns, strict=True)]
+    return replace(group, rows=group.rows.filter(pa.array(is_free, pa.bool_())))
 
 
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:

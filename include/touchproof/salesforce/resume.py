@@ -3,6 +3,9 @@
 Belongs here: looking at unfinished jobs and finding one whose answer was lost. Doesn't belong
 here: sending again. Rows that never reached Salesforce are given up here and planned afresh, so
 that consent and values are those of now.
+
+A job that doesn't end, or that Salesforce refuses to show, keeps its own records back and no
+others: nobody knows what it will still write to them.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from touchproof.errors import SalesforceError
 from touchproof.salesforce.answers import Job, SalesforceCallError
 from touchproof.salesforce.canonical import CLEAR
 from touchproof.salesforce.client import Client
@@ -32,10 +36,11 @@ _MAX_CANDIDATES = 5
 
 @dataclass(frozen=True)
 class Resumed:
-    """Say what became of the unfinished jobs."""
+    """Say what became of the unfinished jobs; `failure` is why one of them is unfinished still."""
 
     jobs: int
     outcomes: tuple[JobOutcome, ...]
+    failure: SalesforceError | None = None
 
     @property
     def written(self) -> int:
@@ -43,40 +48,69 @@ class Resumed:
 
 
 def resume(client: Client, outbox: Outbox, waiting: Waiting, *, night: date) -> Resumed:
-    """Settle or give up every unfinished job of the org."""
+    """Settle or give up every unfinished job of the org.
+
+    Raises:
+        SalesforceCallError: If Salesforce doesn't answer.
+    """
     unfinished = outbox.unfinished()
     orphans = _orphans(client, outbox) if any(job.state == PLANNED for job in unfinished) else []
     outcomes = []
+    failure: SalesforceError | None = None
     for job in unfinished:
-        before = client.counter.push_calls
-        found = _adopt(job, orphans, client, outbox, waiting) if job.state == PLANNED else job
-        ended = None if found is None else _end(found, client, waiting)
-        if found is None or ended is None:
-            outbox.discard(job, "its rows never reached Salesforce, or it no longer knows them")
+        try:
+            outcome = _settle(job, orphans, client, outbox, waiting, night)
+        except SalesforceError as error:
+            if isinstance(error, SalesforceCallError) and error.is_transient:
+                raise
+            logger.warning("job %s stays unfinished: %s", job.salesforce_job_id, error.what)
+            failure = failure or error
             continue
-        outcome = collect(found, ended, client, outbox)
-        calls = client.counter.push_calls - before
-        outbox.settle(found, outcome, night=night, calls=calls)
-        outcomes.append(outcome)
-        logger.info("job %s of a killed run: settled", found.salesforce_job_id)
-    return Resumed(len(unfinished), tuple(outcomes))
+        if outcome is not None:
+            outcomes.append(outcome)
+    return Resumed(len(unfinished), tuple(outcomes), failure)
+
+
+def _settle(
+    job: OutboxJob,
+    orphans: list[Job],
+    client: Client,
+    outbox: Outbox,
+    waiting: Waiting,
+    night: date,
+) -> JobOutcome | None:
+    """Settle one job, or give it up and return None."""
+    before = client.counter.push_calls
+    found = _adopt(job, orphans, client, outbox, waiting) if job.state == PLANNED else job
+    ended = None if found is None else _end(found, client, waiting)
+    if found is None or ended is None:
+        outbox.discard(job, "its rows never reached Salesforce, or it no longer knows them")
+        return None
+    outcome = collect(found, ended, client, outbox, waiting)
+    calls = client.counter.push_calls - before
+    outbox.settle(found, outcome, night=night, calls=calls)
+    logger.info("job %s of a killed run: settled", found.salesforce_job_id)
+    return outcome
 
 
 def _end(job: OutboxJob, client: Client, waiting: Waiting) -> Job | None:
-    """Return the job once it has ended, or None if its rows were never handed over."""
+    """Return the job once it has ended, or None if it wrote nothing and never will."""
     assert job.salesforce_job_id is not None  # noqa: S101  only adopted or created jobs come here
     try:
         seen = client.get_job(job.salesforce_job_id)
-        if seen.state == "Open":
-            client.abort_job(seen.id)  # ours by id, and without complete data
-            return None
     except SalesforceCallError as error:
-        if error.status == 404:  # Salesforce keeps jobs for seven days
-            return None
-        raise
-    if seen.state == "Aborted":
+        # Salesforce keeps jobs for seven days; but one that it still lists may yet write.
+        if error.status != 404 or any(
+            listed.id == job.salesforce_job_id for listed in client.list_jobs()
+        ):
+            raise
         return None
-    return seen if seen.is_terminal else wait_for(job, client, waiting)
+    if seen.state == "Open":
+        client.abort_job(seen.id)  # ours by id, and without complete data
+        return None
+    if not seen.is_terminal:
+        return wait_for(job, client, waiting)
+    return None if seen.state == "Aborted" and not seen.records_processed else seen
 
 
 def _orphans(client: Client, outbox: Outbox) -> list[Job]:
@@ -119,7 +153,7 @@ def _adopt(
 def _content(orphan: Job, key_field: str, client: Client) -> dict[str, dict[str, str]]:
     content: dict[str, dict[str, str]] = {}
     for kind in ("successfulResults", "failedResults", "unprocessedrecords"):
-        for row in client.results(orphan.id, kind):
+        for row in client.results(orphan.id, kind, key_field):
             content[row.get(key_field, "")] = _filled(
                 {
                     name: value

@@ -10,16 +10,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
 
 from touchproof.errors import ConfigurationError
 from touchproof.salesforce.answers import LimitUsage, parse_limit_info
 
 Purpose = Literal["push", "extraction"]
+
+
+class CallJournal(Protocol):
+    """Keep the push calls where a killed process doesn't lose them."""
+
+    @property
+    def calls(self) -> int:
+        """Return the calls of this run, without those that are known not to have arrived."""
+
+    def sent(self, request: str) -> int:
+        """Note a request that is about to be sent; return its number."""
+
+    def answered(self, call: int, usage: LimitUsage | None) -> None:
+        """Note that a call was answered, and the use of the allowance that the answer told."""
+
+    def unanswered(self, call: int, *, is_unsent: bool) -> None:
+        """Note that no answer came, or that the request never left."""
+
+
 DEFAULT_TIMEOUTS = (10.0, 120.0)
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 _TOKEN_PATHS = ("/services/Soap/u/", "/services/oauth2/")
@@ -36,18 +56,35 @@ class CallCounter:
         self.purpose: Purpose = purpose
         self.last_limit: LimitUsage | None = None
         self._counts: Counter[str] = Counter()
+        self._journal: CallJournal | None = None
 
-    def sent(self, path: str) -> None:
-        """Note one request by its path."""
-        self._counts["token" if path.startswith(_TOKEN_PATHS) else self.purpose] += 1
+    def keep_in(self, journal: CallJournal) -> None:
+        """Keep the push calls from here on in a journal, which counts them then."""
+        self._journal = journal
 
-    def answered(self, headers: Mapping[str, str]) -> None:
+    def sent(self, method: str, path: str) -> int | None:
+        """Note one request; return its number in the journal."""
+        purpose = "token" if path.startswith(_TOKEN_PATHS) else self.purpose
+        if purpose == "push" and self._journal is not None:
+            return self._journal.sent(f"{method} {path}")
+        self._counts[purpose] += 1
+        return None
+
+    def answered(self, call: int | None, headers: Mapping[str, str]) -> None:
         """Remember the allowance that an answer tells, if it does."""
-        self.last_limit = parse_limit_info(headers.get("Sforce-Limit-Info")) or self.last_limit
+        usage = parse_limit_info(headers.get("Sforce-Limit-Info"))
+        self.last_limit = usage or self.last_limit
+        if call is not None and self._journal is not None:
+            self._journal.answered(call, usage)
+
+    def unanswered(self, call: int | None, error: requests.RequestException) -> None:
+        """Note that a request wasn't answered."""
+        if call is not None and self._journal is not None:
+            self._journal.unanswered(call, is_unsent=never_left(error))
 
     @property
     def push_calls(self) -> int:
-        return self._counts["push"]
+        return self._counts["push"] + (self._journal.calls if self._journal else 0)
 
     @property
     def extraction_calls(self) -> int:
@@ -143,7 +180,17 @@ class SalesforceSession(requests.Session):
             )
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._timeouts
-        self.counter.sent(address.path)
-        response = super().send(request, **kwargs)
-        self.counter.answered(response.headers)
+        call = self.counter.sent(request.method or "", address.path)
+        try:
+            response = super().send(request, **kwargs)
+        except requests.RequestException as error:
+            self.counter.unanswered(call, error)
+            raise
+        self.counter.answered(call, response.headers)
         return response
+
+
+def never_left(error: requests.RequestException) -> bool:
+    """Tell whether no connection came about, so that Salesforce surely saw no request."""
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(error, requests.ConnectTimeout) or isinstance(cause, NewConnectionError)

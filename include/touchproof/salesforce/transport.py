@@ -4,8 +4,9 @@ Belongs here: the session's token, one more login on 401, repeating what may saf
 with growing jittered waits, and turning refusals into `SalesforceCallError`. Doesn't belong here:
 which requests there are (client.py), hosts and timeouts (session.py).
 
-A request that changes something is never repeated here: whoever sent it has to look first whether
-it happened. A failed read never changes anything in Salesforce.
+A request that changes something is repeated only if it surely wasn't worked on: it never left, or
+Salesforce turned it away for now. Otherwise whoever sent it has to look first whether it happened.
+A failed read never changes anything in Salesforce.
 """
 
 from __future__ import annotations
@@ -17,8 +18,13 @@ from typing import IO, Any, Protocol, TypeVar
 
 import requests
 
-from touchproof.salesforce.answers import NO_ANSWER, SalesforceCallError
-from touchproof.salesforce.session import SalesforceSession
+from touchproof.salesforce.answers import (
+    NO_ANSWER,
+    UNREACHED,
+    SalesforceCallError,
+    unreadable,
+)
+from touchproof.salesforce.session import SalesforceSession, never_left
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +33,7 @@ _TRIES = 5
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
 _PIECE_BYTES = 1 << 16
+_NOT_THERE_YET = (400, 404)
 _Result = TypeVar("_Result")
 
 
@@ -76,29 +83,35 @@ class Transport:
         """Return the login in use, logging in if there is none yet."""
         return self._login or self.log_in()
 
-    def json(self, method: str, path: str, **arguments: Any) -> Any:
-        """Send a request and return its JSON.
+    def json(
+        self, method: str, path: str, read: Callable[[Any], _Result], **arguments: Any
+    ) -> _Result:
+        """Send a request and return what its JSON says.
+
+        Args:
+            method: HTTP method.
+            path: As for `request`.
+            read: Takes the JSON apart; fails where it has another shape.
+            arguments: Passed on to requests; `is_repeatable` for one that may come twice.
 
         Raises:
             SalesforceCallError: If it is refused, not answered, or answered unreadably.
         """
         is_read = method == "GET" or arguments.pop("is_repeatable", False)
 
-        def once() -> Any:
+        def once() -> _Result:
+            response = self._once(method, path, None, **arguments)
             try:
-                return self._once(method, path, None, **arguments).json()
-            except requests.exceptions.JSONDecodeError:
-                raise SalesforceCallError(
-                    "Salesforce's answer isn't readable JSON",
-                    code="UNREADABLE_ANSWER",
-                    status=502,
-                    where=_place(method, path),
+                return read(response.json())
+            except (AttributeError, KeyError, TypeError, ValueError):  # of other shape, or no JSON
+                raise unreadable(
+                    "Salesforce's answer isn't what was asked for", _place(method, path)
                 ) from None
 
-        return self._reading(once) if is_read else once()
+        return self._reading(once) if is_read else self._changing(once)
 
     def request(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Send a request; only a GET is tried again.
+        """Send a request; one that changes something is tried again only if nothing was done.
 
         Args:
             method: HTTP method.
@@ -108,12 +121,20 @@ class Transport:
         Raises:
             SalesforceCallError: If it is refused or not answered.
         """
-        if method != "GET":
-            return self._once(method, path, None, **arguments)
-        return self._reading(lambda: self._once(method, path, None, **arguments))
+        repeating = self._reading if method == "GET" else self._changing
+        return repeating(lambda: self._once(method, path, None, **arguments))
 
-    def download(self, path: str, target: IO[bytes]) -> None:
-        """Write an answer's body to a file; a broken transfer starts the file again."""
+    def download(self, path: str, target: IO[bytes], check: Callable[[], None]) -> None:
+        """Write an answer's body to a file; a broken transfer starts the file again.
+
+        Args:
+            path: As for `request`.
+            target: The file.
+            check: Looks at the file and raises a transient error if it can't be whole.
+
+        Raises:
+            SalesforceCallError: If it stays refused, unanswered or broken.
+        """
 
         def consume(response: requests.Response) -> None:
             target.seek(0)
@@ -121,23 +142,37 @@ class Transport:
             for piece in response.iter_content(chunk_size=_PIECE_BYTES):
                 target.write(piece)
 
-        self._reading(lambda: self._once("GET", path, consume, stream=True))
+        def once() -> None:
+            self._once("GET", path, consume, stream=True)
+            check()
+
+        self._reading(once, also=_NOT_THERE_YET)
 
     def wait(self, attempt: int) -> None:
         """Wait before the next try or poll, longer with each attempt (counted from 0)."""
         ceiling = min(_FIRST_WAIT_SECONDS * 2.0**attempt, _LONGEST_WAIT_SECONDS)
         self._sleep(ceiling * (0.5 + self._jitter() / 2))
 
-    def _reading(self, work: Callable[[], _Result]) -> _Result:
+    def _reading(self, work: Callable[[], _Result], also: tuple[int, ...] = ()) -> _Result:
         _ = self.login  # repeats itself: tries of the read shouldn't multiply it
-        return self._repeating(work)
+        return self._repeating(work, lambda error: error.is_transient or error.status in also)
 
-    def _repeating(self, work: Callable[[], _Result]) -> _Result:
+    def _changing(self, work: Callable[[], _Result]) -> _Result:
+        _ = self.login
+        return self._repeating(
+            work, lambda error: error.is_transient and not error.is_outcome_unknown
+        )
+
+    def _repeating(
+        self,
+        work: Callable[[], _Result],
+        may_repeat: Callable[[SalesforceCallError], bool] = lambda error: error.is_transient,
+    ) -> _Result:
         for attempt in range(_TRIES - 1):
             try:
                 return work()
             except SalesforceCallError as error:
-                if not error.is_transient:
+                if not may_repeat(error):
                     raise
                 logger.warning("%s at %s; trying again", error.code, error.where)
                 self.wait(attempt)
@@ -148,11 +183,7 @@ class Transport:
     ) -> requests.Response:
         response = self._send(self.login, method, path, consume, **arguments)
         if response.status_code == 401:
-            login = self.log_in()
-            data = arguments.get("data")
-            if data is not None and hasattr(data, "seek"):
-                data.seek(0)
-            response = self._send(login, method, path, consume, **arguments)
+            response = self._send(self.log_in(), method, path, consume, **arguments)
         if response.status_code >= 300:
             raise _refusal(response, method, path)
         return response
@@ -168,6 +199,8 @@ class Transport:
         if not path.startswith("/"):
             path = f"/services/data/v{API_VERSION}/{path}"
         headers = {"Authorization": f"Bearer {login.token}"} | arguments.pop("headers", {})
+        if hasattr(arguments.get("data"), "seek"):
+            arguments["data"].seek(0)  # an earlier try may have read it
         try:
             response = self._session.request(
                 method,
@@ -187,7 +220,7 @@ def no_answer(error: requests.RequestException, where: str) -> SalesforceCallErr
     """Return the error for a request that wasn't answered; its own text may quote a URL."""
     return SalesforceCallError(
         f"Salesforce didn't answer: {type(error).__name__}",
-        code=NO_ANSWER,
+        code=UNREACHED if never_left(error) else NO_ANSWER,
         status=None,
         where=where,
     )

@@ -1,257 +1,18 @@
-"""A CRM on the loopback server and a committed handoff, as small as a test needs them."""
+"""One loopback server for all tests here, and an empty org on it for each."""
 
 from __future__ import annotations
 
-import io
-import json
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pq
 import pytest
+from night_world import NightWorld
+from small_crm import Crm, acknowledged_table, model_table, rules_seed
 
-from touchproof.durable import sha256_of
-from touchproof.handoff import CONTENT, VERSIONS, HandoffFile, version_name
-from touchproof.ledger.store import Ledger
-from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce import lifecycle
 from touchproof_sandbox.salesforce.control import Control
-
-FIRST_NIGHT = date(2026, 6, 28)
-
-RULES = [
-    ("Lead", "HasOptedOutOfEmail", "touchproof", "overwrite", True, "sync_lead_consent", "boolean"),
-    (
-        "Lead",
-        "Touchproof_Email_Consent__c",
-        "touchproof",
-        "overwrite",
-        True,
-        "sync_lead_consent",
-        "text",
-    ),
-    (
-        "Lead",
-        "Touchproof_Stage__c",
-        "touchproof",
-        "overwrite",
-        False,
-        "sync_lead_attributes",
-        "text",
-    ),
-    (
-        "Lead",
-        "Touchproof_Score__c",
-        "touchproof",
-        "overwrite",
-        False,
-        "sync_lead_attributes",
-        "number",
-    ),
-    ("Lead", "Touchproof_Source__c", "touchproof", "keep", False, "sync_lead_attributes", "text"),
-    ("Lead", "FirstName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
-    ("Lead", "LastName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
-    ("Lead", "Company", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
-    ("Lead", "Phone", "crm", "keep", False, "sync_lead_attributes", "text"),
-    (
-        "Campaign",
-        "Touchproof_Spend__c",
-        "touchproof",
-        "overwrite",
-        False,
-        "sync_campaign_performance",
-        "number",
-    ),
-]
-RULE_COLUMNS = ("object", "field", "owner", "on_drift", "is_consent", "sync_model", "type")
-MODELS = {
-    "sync_lead_consent": ("Lead", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
-    "sync_lead_attributes": (
-        "Lead",
-        (
-            "Touchproof_Stage__c",
-            "Touchproof_Score__c",
-            "Touchproof_Source__c",
-            "FirstName",
-            "LastName",
-            "Company",
-        ),
-    ),
-    "sync_campaign_performance": ("Campaign", ("Touchproof_Spend__c",)),
-}
-
-
-def rules_seed() -> pa.Table:
-    """Return the field rules of these tests as the seed's table."""
-    return pa.Table.from_pylist([dict(zip(RULE_COLUMNS, row, strict=True)) for row in RULES])
-
-
-def model_table(model: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Return a sync model with these rows; what a row doesn't say has its usual value."""
-    object_name, fields = MODELS[model]
-    usual = {
-        "object": object_name,
-        "record_key": None,
-        "salesforce_id": None,
-        "person_id": "per_1",
-        "may_market": True,
-    }
-    columns = [
-        *((name, pa.string()) for name in ("object", "record_key", "salesforce_id", "operation")),
-        ("is_creation", pa.bool_()),
-        ("person_id", pa.string()),
-        ("may_market", pa.bool_()),
-        *((name, pa.string()) for name in fields),
-    ]
-    full = [
-        {
-            **usual,
-            "is_creation": row.get("salesforce_id") is None,
-            "operation": "update" if row.get("salesforce_id") else "upsert",
-            **row,
-        }
-        for row in rows
-    ]
-    return pa.Table.from_pylist(full, pa.schema(columns))
-
-
-def acknowledged_table(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> pa.Table:
-    """Return acknowledged values by (object, Id)."""
-    rows = [
-        {"object": name, "record_key": key, "salesforce_id": key, "fields_json": json.dumps(fields)}
-        for (name, key), fields in records.items()
-    ]
-    names = ("object", "record_key", "salesforce_id", "fields_json")
-    return pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in names]))
-
-
-@dataclass
-class Crm:
-    """A running org, the world that pushes to it, and the sync rows that its handoff will have."""
-
-    settings: Settings
-    control: Control
-    night: date = FIRST_NIGHT
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def clock(self) -> datetime:
-        """Show 02:00 UTC after the night, in which everything of that night happens."""
-        return datetime(self.night.year, self.night.month, self.night.day, 2, tzinfo=UTC) + (
-            timedelta(days=1)
-        )
-
-    def lead(self, **values: Any) -> str:
-        """Make a lead as a CRM user does; return its Id."""
-        record = {"LastName": "Muster", "Company": "None", **values}
-        (made,) = self.control.apply([{"op": "insert", "object": "Lead", "record": record}])
-        return made
-
-    def campaign(self, **values: Any) -> str:
-        """Make a campaign; return its Id."""
-        record = {"Name": "Spring", **values}
-        (made,) = self.control.apply([{"op": "insert", "object": "Campaign", "record": record}])
-        return made
-
-    def change(self, object_name: str, record_id: str, **values: Any) -> None:
-        """Change a record as a CRM user does."""
-        record = {"Id": record_id, **values}
-        self.control.apply([{"op": "update", "object": object_name, "record": record}])
-
-    def want(self, model: str, **row: Any) -> None:
-        """Add a row to a sync model, or replace the one of the same record."""
-        rows = self.rows.setdefault(model, [])
-        names = ("salesforce_id", "record_key")
-        rows[:] = [r for r in rows if any(r.get(name) != row.get(name) for name in names)]
-        rows.append(row)
-
-    def records(self, object_name: str = "Lead") -> dict[str, dict[str, Any]]:
-        """Return the org's records by Id, read as an extract reads them."""
-        client = Client(connection_from_settings(self.settings), purpose="extraction")
-        fields = sorted(
-            {rule[1] for rule in RULES if rule[0] == object_name}
-            | ({"Touchproof_Key__c"} if object_name == "Lead" else set())
-        )
-        text = pa_csv.ConvertOptions(
-            column_types=dict.fromkeys(["Id", *fields], pa.string()),
-            strings_can_be_null=True,
-            null_values=[""],
-        )
-        soql = f"SELECT Id, {', '.join(fields)} FROM {object_name}"
-        pages = [
-            pa_csv.read_csv(
-                io.BytesIO(page.content),
-                parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-                convert_options=text,
-            )
-            for page in client.query_csv(soql)
-        ]
-        return {row["Id"]: row for page in pages for row in page.to_pylist()}
-
-    def publish(self) -> None:
-        """Extract the org and commit this night's handoff."""
-        observed = [
-            {
-                "object": name,
-                "salesforce_id": record_id,
-                "record_key": record.pop("Touchproof_Key__c", None),
-                "fields_json": json.dumps({k: v for k, v in record.items() if k != "Id"}),
-                "extracted_at": self.clock().replace(tzinfo=None) - timedelta(minutes=30),
-            }
-            for name in ("Lead", "Campaign")
-            for record_id, record in self.records(name).items()
-        ]
-        columns = ("object", "salesforce_id", "record_key", "fields_json")
-        shape = pa.schema([(name, pa.string()) for name in columns]).append(
-            pa.field("extracted_at", pa.timestamp("us"))
-        )
-        tables = {model: model_table(model, self.rows.get(model, [])) for model in MODELS}
-        tables["sync_salesforce_observed"] = pa.Table.from_pylist(observed, shape)
-        tables["salesforce_fields"] = rules_seed()
-        commit_handoff(self.settings, self.night, tables)
-
-    def next_night(self) -> None:
-        """Go on to the next night and set the org's clock to it."""
-        self.night += timedelta(days=1)
-        self.control.set_clock(self.clock())
-
-
-def commit_handoff(settings: Settings, night: date, tables: Mapping[str, pa.Table]) -> Path:
-    """Write a handoff as publish does and commit it in the ledger."""
-    versions = settings.paths.handoff(night).parent / VERSIONS
-    temporary = versions / "being-written"
-    (temporary / "sync").mkdir(parents=True)
-    files = []
-    for name, table in tables.items():
-        path = temporary / "sync" / f"{name}.parquet"
-        pq.write_table(table, path)
-        files.append(HandoffFile(f"sync/{name}.parquet", table.num_rows, sha256_of(path)))
-    hashes = {file.name: file.sha256 for file in files}
-    version = version_name(night, hashes)
-    content = {
-        "night": night.isoformat(),
-        "version": version,
-        "files": [asdict(file) for file in files],
-    }
-    (temporary / CONTENT).write_text(json.dumps(content))
-    shutil.rmtree(versions / version, ignore_errors=True)
-    temporary.rename(versions / version)
-    Ledger.of(settings).commit_night(
-        night,
-        published_at=datetime(2026, 6, 29, 2, tzinfo=UTC),
-        published_sha256="0" * 64,
-        handoff_hashes=hashes,
-        mart_hashes={},
-        ledger_batch={},
-    )
-    return versions / version
 
 
 @pytest.fixture(scope="session")
@@ -269,10 +30,22 @@ def crm_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     lifecycle.stop(folder)
 
 
+@pytest.fixture(scope="session")
+def night_world(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> NightWorld:
+    """Return a small night of two objects and three jobs; reset it before each use."""
+    folder = tmp_path_factory.mktemp("night")
+    crm = _crm(folder / "data", crm_server)
+    return NightWorld.make(crm, folder / "template", leads=16, creations=8, contacts=0, campaigns=6)
+
+
 @pytest.fixture
 def crm(tmp_path: Path, crm_server: Path) -> Crm:
     """Return an empty org, and a world of its own that pushes to it."""
-    settings = Settings(data_dir=tmp_path / "data", world="test", max_changed_share=1.0)
+    return _crm(tmp_path / "data", crm_server)
+
+
+def _crm(data_dir: Path, crm_server: Path) -> Crm:
+    settings = Settings(data_dir=data_dir, world="test", max_changed_share=1.0)
     link = settings.paths.salesforce_server
     link.parent.mkdir(parents=True)
     link.symlink_to(crm_server)

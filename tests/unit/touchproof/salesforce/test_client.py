@@ -128,7 +128,7 @@ def test_a_server_that_isnt_there_is_tried_with_growing_waits_then_named(bench: 
     with pytest.raises(SalesforceCallError) as refusal:
         client.limits()
 
-    assert (refusal.value.code, refusal.value.status) == ("NO_ANSWER", None)
+    assert (refusal.value.code, refusal.value.status) == ("UNREACHED", None)
     assert bench.waits == [0.5, 1.0, 2.0, 4.0]
 
 

@@ -104,15 +104,15 @@ def test_proxies_of_the_environment_arent_used(
 def test_token_requests_are_counted_apart(path: str, counted: tuple[int, int, int]) -> None:
     counter = CallCounter("extraction")
 
-    counter.sent(path)
+    counter.sent("GET", path)
 
     assert (counter.push_calls, counter.extraction_calls, counter.token_requests) == counted
 
 
 def test_an_answer_without_the_allowance_keeps_what_was_known() -> None:
     counter = CallCounter()
-    counter.answered({"Sforce-Limit-Info": "api-usage=1/10"})
-    counter.answered({})
+    counter.answered(None, {"Sforce-Limit-Info": "api-usage=1/10"})
+    counter.answered(None, {})
 
     assert counter.last_limit is not None
     assert counter.last_limit.used == 1

@@ -1,0 +1,73 @@
+"""The one hook that numbers every durable step of a push.
+
+A step is what a killed process may have done or not: a commit of the ledger, a rename with fsync,
+a request that is sent, an answer that is received. The hook is called before and after each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+from unittest import mock
+
+from sqlalchemy.engine.default import DefaultDialect
+from urllib3.connection import HTTPConnection
+
+from touchproof import durable
+
+Moment = Literal["before", "after"]
+_ID = re.compile(r"/[0-9A-Za-z]{18}(?=/|$)")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Name one step: its number from 1, and what it does."""
+
+    number: int
+    what: str
+
+
+Hook = Callable[[Step, Moment], None]
+
+
+@contextmanager
+def numbered(hook: Hook) -> Iterator[None]:
+    """Call the hook before and after every durable step, one thread at a time."""
+    number = 0
+    asked = ""
+
+    def step(what: str, work: Callable[[], Any]) -> Any:
+        nonlocal number
+        number += 1
+        this = Step(number, what)
+        hook(this, "before")
+        result = work()
+        hook(this, "after")
+        return result
+
+    def request(self: Any, method: str, url: str, *arguments: Any, **options: Any) -> Any:
+        nonlocal asked
+        asked = f"{method} {_ID.sub('/*', url.partition('?')[0])}"
+        return step(f"send {asked}", lambda: sending(self, method, url, *arguments, **options))
+
+    def getresponse(self: Any, *arguments: Any, **options: Any) -> Any:
+        return step(f"receive {asked}", lambda: receiving(self, *arguments, **options))
+
+    def do_commit(self: Any, connection: Any) -> Any:
+        return step("commit", lambda: committing(self, connection))
+
+    def rename(*arguments: Any) -> Any:
+        return step("rename", lambda: renaming(*arguments))
+
+    sending, receiving = HTTPConnection.request, HTTPConnection.getresponse
+    committing, renaming = DefaultDialect.do_commit, durable.rename
+    with (
+        mock.patch.object(HTTPConnection, "request", request),
+        mock.patch.object(HTTPConnection, "getresponse", getresponse),
+        mock.patch.object(DefaultDialect, "do_commit", do_commit),
+        mock.patch.object(durable, "rename", rename),
+    ):
+        yield
