@@ -1,6 +1,6 @@
 """Add the journal of push calls.
 
-Belongs here: revision 0004 as it was shipped; never edited after a release.
+Belongs here: revision 0005 as it was shipped; never edited after a release.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision: str | None = "0003"
+revision = "0005"
+down_revision: str | None = "0004"
 branch_labels: str | None = None
 depends_on: str | None = None
 
