@@ -58,7 +58,10 @@ def open_engine(url: str) -> Engine:
 
 def _make_private(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    if not file.exists():
+        # Never a file that is there: closing it again would end the locks that SQLite holds on it
+        # for other connections of this process, and another process could take away their log.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     if file.stat().st_mode & 0o077:
         file.chmod(0o600)
 

@@ -302,3 +302,20 @@ def test_times_come_back_as_the_same_moment_in_utc(ledger: Ledger, night: date) 
     ledger.record_run(night, "gate", "ok", {}, moment)
     (run,) = ledger.runs()
     assert run.recorded_at == datetime(2026, 6, 29, 5, tzinfo=UTC)
+
+
+def test_opening_the_ledger_again_doesnt_unlock_what_is_open(ledger: Ledger) -> None:
+    """Another process that closes the file must still see that we have it open."""
+    file = Path(str(ledger.engine.url.database))
+    log = file.with_name(f"{file.name}-wal")
+    writes = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        "db.execute(\"insert into meta values ('other', 'process')\"); db.close()"
+    )
+    with ledger.reading() as view:
+        view.execute(select(schema.meta.c.name)).all()
+        Ledger(ledger.url, ledger.world)
+        subprocess.run([sys.executable, "-c", writes, str(file)], check=True, timeout=60)
+        is_there = log.exists()
+
+    assert is_there

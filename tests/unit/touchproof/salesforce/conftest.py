@@ -38,6 +38,16 @@ def night_world(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> N
     return NightWorld.make(crm, folder / "template", leads=16, creations=8, contacts=0, campaigns=6)
 
 
+@pytest.fixture(scope="session")
+def large_night(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> NightWorld:
+    """Return a night of three objects, two jobs each; reset it before each use."""
+    folder = tmp_path_factory.mktemp("large_night")
+    crm = _crm(folder / "data", crm_server)
+    return NightWorld.make(
+        crm, folder / "template", leads=300, creations=150, contacts=20, campaigns=30
+    )
+
+
 @pytest.fixture
 def crm(tmp_path: Path, crm_server: Path) -> Crm:
     """Return an empty org, and a world of its own that pushes to it."""

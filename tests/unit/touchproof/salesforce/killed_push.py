@@ -1,48 +1,70 @@
-"""Push in a process of its own and die at one point, as `kill -9` does.
+"""Push in a process of its own and die before or after one durable step, as `kill -9` does.
 
-Usage: killed_push.py DATA_DIR WORLD NIGHT OWNER.METHOD before|after small|large
+Belongs here: the process, and the limits by which a few rows make many jobs. The processes are
+forked from one that has only imported what a push needs, so that a death costs no start.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from unittest import mock
 
-from touchproof.salesforce import budget
-from touchproof.salesforce.client import Client
-from touchproof.salesforce.outbox import Outbox
+from durable_steps import Moment, Step, numbered
+
+from touchproof.salesforce import budget, perform
+from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.push import run_push
+from touchproof.salesforce.wire import MAX_JOB_BYTES, Chunk, job_chunks
 from touchproof.settings import Settings
 
+MULTIPART_CHARACTERS = 6_000
+CAMPAIGN_JOB_BYTES = 500
 
-def die(*_: Any) -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def main() -> None:
-    data_dir, world, night_text, point, moment, size = sys.argv[1:]
-    owner_name, method_name = point.split(".")
-    owner: Any = {"Client": Client, "Outbox": Outbox}[owner_name]
-    method = getattr(owner, method_name)
-
-    def dying(self: Any, *arguments: Any, **options: Any) -> Any:
-        if moment == "before":
-            die()
-        method(self, *arguments, **options)
-        die()
-
-    setattr(owner, method_name, dying)
-    if size == "large":
-        budget.MULTIPART_MAX_CHARACTERS = 0
-    night = date.fromisoformat(night_text)
-    now = datetime(night.year, night.month, night.day, 2, tzinfo=UTC) + timedelta(days=1)
-    settings = Settings(data_dir=Path(data_dir), world=world, max_changed_share=1.0)
-    run_push(settings, night, lambda: now, sleep=lambda _: None, jitter=lambda: 0.5)
+_forks = multiprocessing.get_context("forkserver")
+_forks.set_forkserver_preload(["killed_push"])
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def small_jobs() -> Iterator[None]:
+    """Let jobs be small: some go by one call, some by upload, and a group may need several."""
+    with (
+        mock.patch.object(budget, "MULTIPART_MAX_CHARACTERS", MULTIPART_CHARACTERS),
+        mock.patch.object(perform, "job_chunks", _chunks),
+    ):
+        yield
+
+
+def _chunks(group: PlanGroup) -> Iterator[Chunk]:
+    is_split = group.object == "Campaign"
+    return job_chunks(group, max_bytes=CAMPAIGN_JOB_BYTES if is_split else MAX_JOB_BYTES)
+
+
+def kill_a_push(settings: Settings, night: date, step: Step, moment: Moment) -> None:
+    """Push in a process that dies there.
+
+    Args:
+        settings: The world.
+        night: The night.
+        step: Where it dies; with number 0 at the first step of this name.
+        moment: Before or after the step.
+    """
+    process = _forks.Process(target=_push_and_die, args=(settings, night, step, moment))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, f"{step} wasn't reached: {process.exitcode}"
+
+
+def _push_and_die(settings: Settings, night: date, step: Step, moment: Moment) -> None:
+    def die(this: Step, now: Moment) -> None:
+        is_there = this == step or (step.number == 0 and this.what == step.what)
+        if is_there and now == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    after = datetime(night.year, night.month, night.day, 2, tzinfo=UTC) + timedelta(days=1)
+    with small_jobs(), numbered(die):
+        run_push(settings, night, lambda: after, sleep=lambda _: None, jitter=lambda: 0.5)

@@ -113,16 +113,18 @@ LOGIN = [
     Case("login: unreadable", lambda c: c.answer_unreadable(step("soap login"), body="<?xml")),
     Case("login: empty", lambda c: c.answer_empty(step("soap login")), is_long=True),
     Case("login: cut before", lambda c: c.cut(step("soap login"), "before"), is_long=True),
-    Case("login: answer lost", lambda c: c.cut(step("soap login"), "after")),
+    Case("login: answer lost", lambda c: c.cut(step("soap login"), "after"), is_long=True),
     Case(
         "login: refused",
         lambda c: c.answer_unreadable(step("soap login"), 500, SOAP_FAULT, is_worked=False),
         ("stopped",),
+        is_long=True,
     ),
     Case(
         "login: down for long",
         lambda c: c.answer_html(step("soap login", times=5), 502),
         ("stopped",),
+        is_long=True,
     ),
     Case(
         "login: slower than we wait",
@@ -132,17 +134,26 @@ LOGIN = [
     ),
 ]
 LIMITS = [
-    Case("limits: 503", lambda c: c.answer_error(step("limits"), 503, "SERVER_UNAVAILABLE")),
+    Case(
+        "limits: 503",
+        lambda c: c.answer_error(step("limits"), 503, "SERVER_UNAVAILABLE"),
+        is_long=True,
+    ),
     Case("limits: 429 thrice", lambda c: c.answer_html(step("limits", times=3), 429)),
-    Case("limits: unreadable", lambda c: c.answer_unreadable(step("limits"))),
+    Case("limits: unreadable", lambda c: c.answer_unreadable(step("limits")), is_long=True),
     Case("limits: JSON of another shape", lambda c: c.answer_unreadable(step("limits"), body="[]")),
     Case("limits: empty", lambda c: c.answer_empty(step("limits")), is_long=True),
     Case("limits: cut in the answer", lambda c: c.cut(step("limits"), "in_answer")),
     Case("limits: cut before", lambda c: c.cut(step("limits"), "before")),
     Case("limits: length too short", lambda c: c.wrong_length(step("limits"), -9), is_long=True),
     Case("limits: broken chunks", lambda c: c.broken_chunks(step("limits")), is_long=True),
-    Case("limits: session expired", lambda c: c.expire_sessions_at(step("limits"))),
-    Case("limits: slower than we wait", lambda c: c.slow(step("limits"), 0.3), timeouts=IMPATIENT),
+    Case("limits: session expired", lambda c: c.expire_sessions_at(step("limits")), is_long=True),
+    Case(
+        "limits: slower than we wait",
+        lambda c: c.slow(step("limits"), 0.3),
+        timeouts=IMPATIENT,
+        is_long=True,
+    ),
     Case(
         "limits: down for long",
         lambda c: c.answer_html(step("limits", times=5), 500),
@@ -163,7 +174,7 @@ LISTING = [
         ("down", lambda c: c.answer_html(step("list jobs", times=5), 500), "stopped", True),
         ("unreadable", lambda c: c.answer_unreadable(step("list jobs")), "ok", True),
         ("other shape", lambda c: c.answer_unreadable(step("list jobs"), body="{}"), "ok", False),
-        ("broken chunks", lambda c: c.broken_chunks(step("list jobs")), "ok", False),
+        ("broken chunks", lambda c: c.broken_chunks(step("list jobs")), "ok", True),
         ("cut", lambda c: c.cut(step("list jobs"), "in_answer"), "ok", True),
         ("session", lambda c: c.expire_sessions_at(step("list jobs")), "ok", True),
     ]
@@ -179,7 +190,12 @@ CREATING = [
     Case("multipart create: 429", lambda c: c.answer_html(CREATE, 429)),
     Case("multipart create: 420", lambda c: c.answer_html(CREATE, 420), is_long=True),
     Case("multipart create: cut before", lambda c: c.cut(CREATE, "before"), ("failed",)),
-    Case("multipart create: cut in request", lambda c: c.cut(CREATE, "in_request"), ("failed",)),
+    Case(
+        "multipart create: cut in request",
+        lambda c: c.cut(CREATE, "in_request"),
+        ("failed",),
+        is_long=True,
+    ),
     Case("multipart create: answer lost", lost_create, ("failed",)),
     Case(
         "multipart create: all answers lost",
@@ -211,7 +227,12 @@ CREATING = [
         is_long=True,
     ),
     Case("multipart create: session expired", lambda c: c.expire_sessions_at(CREATE)),
-    Case("multipart create: allowance spent", lambda c: c.spend_allowance(CREATE), ("failed",)),
+    Case(
+        "multipart create: allowance spent",
+        lambda c: c.spend_allowance(CREATE),
+        ("failed",),
+        is_long=True,
+    ),
     Case(
         "multipart create: refused",
         lambda c: c.answer_error(CREATE, 400, "INVALIDJOB"),
@@ -222,6 +243,7 @@ CREATING = [
         lambda c: c.slow(CREATE, 0.3),
         ("failed",),
         timeouts=IMPATIENT,
+        is_long=True,
     ),
     Case(
         "multipart create: server down, then up again",
@@ -268,7 +290,7 @@ UPLOADING = [
         ("cut before", lambda c: c.cut(UPLOAD, "before"), "failed", True, None),
         ("cut in request", lambda c: c.cut(UPLOAD, "in_request"), "failed", False, None),
         ("answer lost", lambda c: c.cut(UPLOAD, "after"), "failed", False, None),
-        ("session expired", lambda c: c.expire_sessions_at(UPLOAD), "ok", False, None),
+        ("session expired", lambda c: c.expire_sessions_at(UPLOAD), "ok", True, None),
         ("refused", lambda c: c.answer_error(UPLOAD, 400, "INVALIDJOB"), "failed", True, None),
         ("allowance spent", lambda c: c.spend_allowance(UPLOAD), "failed", True, None),
         ("slower than we wait", lambda c: c.slow(UPLOAD, 0.3), "failed", True, IMPATIENT),
@@ -279,7 +301,7 @@ CLOSING = [
     Case(f"close: {name}", plant, (end,), is_large=True, is_long=is_long)
     for name, plant, end, is_long in [
         ("503", lambda c: c.answer_html(CLOSE, 503), "failed", True),
-        ("503 late", lambda c: c.answer_html(CLOSE, 503, is_worked=True), "failed", False),
+        ("503 late", lambda c: c.answer_html(CLOSE, 503, is_worked=True), "failed", True),
         ("420", lambda c: c.answer_html(CLOSE, 420), "ok", True),
         ("cut before", lambda c: c.cut(CLOSE, "before"), "failed", False),
         ("answer lost", lambda c: c.cut(CLOSE, "after"), "failed", False),
@@ -300,7 +322,7 @@ CLOSING = [
 ]
 POLL = step("poll", after=1)
 POLLING = [
-    Case("poll: 503", lambda c: c.answer_html(POLL, 503)),
+    Case("poll: 503", lambda c: c.answer_html(POLL, 503), is_long=True),
     Case("poll: 503 for 12 polls", lambda c: c.answer_html(step("poll", times=12), 503)),
     Case("poll: 406", lambda c: c.answer_html(POLL, 406), is_long=True),
     Case("poll: unreadable", lambda c: c.answer_unreadable(POLL)),
@@ -309,14 +331,21 @@ POLLING = [
     Case("poll: cut in the answer", lambda c: c.cut(POLL, "in_answer")),
     Case("poll: cut before", lambda c: c.cut(POLL, "before"), is_long=True),
     Case("poll: length too short", lambda c: c.wrong_length(POLL, -9), is_long=True),
-    Case("poll: slower than we wait", lambda c: c.slow(POLL, 0.3), timeouts=IMPATIENT),
+    Case(
+        "poll: slower than we wait", lambda c: c.slow(POLL, 0.3), timeouts=IMPATIENT, is_long=True
+    ),
     Case("poll: session expired", lambda c: c.expire_sessions_at(POLL)),
     Case(
         "poll: 404 for a job that is there",
         lambda c: c.answer_error(step("poll", after=1, times=2), 404, "NOT_FOUND"),
         ("failed", "failed"),
     ),
-    Case("poll: refused", lambda c: c.answer_error(POLL, 400, "API_DISABLED"), ("failed",)),
+    Case(
+        "poll: refused",
+        lambda c: c.answer_error(POLL, 400, "API_DISABLED"),
+        ("failed",),
+        is_long=True,
+    ),
     Case(
         "allowance spent from the poll on",
         lambda c: c.spend_allowance(Calls("bulk_ingest", after=4, times=FOR_EVER)),
@@ -328,7 +357,7 @@ POLLING = [
         ("failed", "failed"),
     ),
     Case("job: never begun", lambda c: c.hold_jobs("UploadComplete"), ("failed",), is_long=True),
-    Case("job: slow to begin", lambda c: c.settings(processing_polls=4)),
+    Case("job: slow to begin", lambda c: c.settings(processing_polls=4), is_long=True),
     Case(
         "job: Failed after half was committed",
         lambda c: c.end_jobs("Failed", object_name="Campaign", message="InternalServerError"),
@@ -339,14 +368,21 @@ POLLING = [
         lambda c: c.end_jobs("Failed", after=1),
         letters=4,
     ),
-    Case("job: Failed before any row", lambda c: c.end_jobs("Failed", share=0, after=1), letters=8),
+    Case(
+        "job: Failed before any row",
+        lambda c: c.end_jobs("Failed", share=0, after=1),
+        letters=8,
+        is_long=True,
+    ),
     Case(
         "job: opt-outs aborted by somebody",
         lambda c: c.end_jobs("Aborted", share=0),
         ("failed",),
         letters=16,
     ),
-    Case("job: aborted after half", lambda c: c.end_jobs("Aborted", after=2), letters=3),
+    Case(
+        "job: aborted after half", lambda c: c.end_jobs("Aborted", after=2), letters=3, is_long=True
+    ),
 ]
 RESULT_FAULTS: list[tuple[str, Callable[[Control, Calls], Any], bool]] = [
     ("404 at first", lambda c, calls: c.answer_error(calls, 404, "NOT_FOUND"), False),
@@ -367,12 +403,12 @@ RESULTS = [
         f"{name}: {what}",
         several(first, partial(plant, calls=step(name))),
         letters=letters,
-        is_long=is_long,
+        is_long=is_long or (is_rare and what != "without a row"),
     )
-    for name, first, letters in [
-        ("successful results", lambda _: None, 0),
-        ("failed results", refused_rows, 2),
-        ("unprocessed records", failing_job, 3),
+    for name, first, letters, is_rare in [
+        ("successful results", lambda _: None, 0, False),
+        ("failed results", refused_rows, 2, True),
+        ("unprocessed records", failing_job, 3, True),
     ]
     for what, plant, is_long in RESULT_FAULTS
 ] + [
@@ -380,6 +416,7 @@ RESULTS = [
         "successful results: down for long",
         lambda c: c.answer_html(step("successful results", times=5), 503),
         ("failed",),
+        is_long=True,
     ),
     Case(
         "successful results: always without a row",
@@ -397,6 +434,7 @@ ROWS = [
         "row: validation rule",
         lambda c: c.validation_rule("Lead", "LastName", "New [12]", "no"),
         letters=2,
+        is_long=True,
     ),
     Case(
         "row: restricted picklist",
@@ -414,6 +452,7 @@ ROWS = [
         lambda c: c.refuse("Lead", "LastName", "Lead 3", "FIELD_CUSTOM_VALIDATION_EXCEPTION"),
         ("failed",),
         letters=1,
+        is_long=True,
     ),
 ]
 CASES = [
