@@ -48,6 +48,14 @@ def large_night(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> N
     )
 
 
+@pytest.fixture(scope="session")
+def few_leads(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> NightWorld:
+    """Return a night of five leads; reset it before each use."""
+    folder = tmp_path_factory.mktemp("few_leads")
+    crm = _crm(folder / "data", crm_server)
+    return NightWorld.make(crm, folder / "template", leads=5, creations=0, contacts=0, campaigns=0)
+
+
 @pytest.fixture
 def crm(tmp_path: Path, crm_server: Path) -> Crm:
     """Return an empty org, and a world of its own that pushes to it."""

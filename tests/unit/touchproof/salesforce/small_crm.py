@@ -213,8 +213,8 @@ class Crm:
         ]
         return {row["Id"]: row for page in pages for row in page.to_pylist()}
 
-    def publish(self) -> None:
-        """Extract the org and commit this night's handoff."""
+    def publish(self, *, is_observed: bool = True) -> None:
+        """Extract the org, or do without, and commit this night's handoff."""
         observed = [
             {
                 "object": name,
@@ -223,7 +223,7 @@ class Crm:
                 "fields_json": json.dumps({k: v for k, v in record.items() if k != "Id"}),
                 "extracted_at": self.clock().replace(tzinfo=None) - timedelta(minutes=30),
             }
-            for name in sorted({MODELS[model][0] for model in self.rows})
+            for name in sorted({MODELS[model][0] for model in self.rows if is_observed})
             for record_id, record in self.records(name).items()
         ]
         columns = ("object", "salesforce_id", "record_key", "fields_json")

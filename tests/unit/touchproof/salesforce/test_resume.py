@@ -1,49 +1,24 @@
-"""A push that is killed at any durable step is finished by the next one, and nothing is doubled."""
+"""What a killed or failed push left is looked at first: found again, given up, or held back."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
+from durable_steps import Step
+from killed_push import kill_a_push
 
-from touchproof.ledger.store import Ledger
 from touchproof.salesforce.client import Client, connection_from_settings
-from touchproof.salesforce.outbox import Outbox
-from touchproof.salesforce.push import PushReport, run_push
+from touchproof.salesforce.push import PushFailedError, PushReport, run_push
+from touchproof_sandbox.salesforce.faults import Calls
 
-SCRIPT = Path(__file__).with_name("killed_push.py")
-
-SMALL_JOB = [
-    ("Outbox.plan", "after"),
-    ("Client.create_job_multipart", "after"),
-    ("Outbox.mark", "after"),
-    ("Client.get_job", "after"),
-    ("Outbox.settle", "before"),
-    ("Outbox.settle", "after"),
-]
-LARGE_JOB = [
-    ("Client.create_job", "after"),
-    ("Client.upload", "before"),
-    ("Client.upload", "after"),
-    ("Client.close_job", "after"),
-]
+JOBS = "/services/data/v64.0/jobs/ingest"
+CREATED_WITHOUT_AN_ANSWER = Step(0, f"receive POST {JOBS}")
+JOB_KNOWN = Step(0, f"send GET {JOBS}/*")
 
 
 def push(crm: Any) -> PushReport:
     return run_push(crm.settings, crm.night, crm.clock, sleep=lambda _: None, jitter=lambda: 0.5)
-
-
-def kill_a_push(crm: Any, point: str, moment: str, size: str) -> None:
-    """Run a push that dies at the point."""
-    world = [str(crm.settings.data_dir), crm.settings.world, crm.night.isoformat()]
-    command = [sys.executable, str(SCRIPT), *world, point, moment, size]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def wish_for_two_updates_and_a_creation(crm: Any) -> list[str]:
@@ -62,44 +37,13 @@ def wish_for_two_updates_and_a_creation(crm: Any) -> list[str]:
     return leads
 
 
-@pytest.mark.parametrize(
-    ("point", "moment", "size"),
-    [(*step, "small") for step in SMALL_JOB] + [(*step, "large") for step in LARGE_JOB],
-)
-def test_a_push_killed_at_a_step_is_finished_by_the_next(
-    crm: Any, point: str, moment: str, size: str
-) -> None:
-    leads = wish_for_two_updates_and_a_creation(crm)
-    crm.control.settings(processing_polls=1)
-    kill_a_push(crm, point, moment, size)
-
-    report = push(crm)
-
-    assert report.status == "ok"
-    if (point, moment) != ("Outbox.settle", "after"):
-        assert report.resumed_records + report.pushed == 4
-    records = crm.records()
-    assert records[leads[0]]["HasOptedOutOfEmail"] == "true"
-    assert Counter(record["Touchproof_Stage__c"] for record in records.values()) == {
-        "engaged": 2,
-        "new": 1,
-    }
-    client = Client(connection_from_settings(crm.settings), purpose="extraction")
-    jobs = [client.get_job(job.id) for job in client.list_jobs()]
-    assert sum(job.records_processed for job in jobs) == 4  # each row reached the org once
-    assert not [job for job in jobs if job.state not in ("JobComplete", "Aborted", "Open")]
-    outbox = Outbox(Ledger.of(crm.settings), client.org_id, crm.clock)
-    assert outbox.unfinished() == []
-    assert push(crm).planned == 0
-
-
 def test_a_job_that_was_accepted_without_an_answer_is_recognised_by_its_content(crm: Any) -> None:
     leads = wish_for_two_updates_and_a_creation(crm)
     stranger = Client(connection_from_settings(crm.settings))
     stranger.create_job_multipart(
         "Lead", "update", None, f"Id,HasOptedOutOfEmail\n{leads[1]},false\n".encode()
     )
-    kill_a_push(crm, "Client.create_job_multipart", "after", "small")
+    kill_a_push(crm.settings, crm.night, CREATED_WITHOUT_AN_ANSWER, "after")
     stranger.create_job_multipart(
         "Lead", "update", None, f"Id,HasOptedOutOfEmail\n{leads[0]},false\n".encode()
     )
@@ -112,7 +56,7 @@ def test_a_job_that_was_accepted_without_an_answer_is_recognised_by_its_content(
 
 def test_a_job_that_salesforce_forgot_is_planned_again(crm: Any) -> None:
     wish_for_two_updates_and_a_creation(crm)
-    kill_a_push(crm, "Outbox.mark", "after", "small")
+    kill_a_push(crm.settings, crm.night, JOB_KNOWN, "before")
     client = Client(connection_from_settings(crm.settings))
     for job in client.list_jobs():
         client.delete_job(job.id)
@@ -120,3 +64,36 @@ def test_a_job_that_salesforce_forgot_is_planned_again(crm: Any) -> None:
     report = push(crm)
 
     assert (report.resumed_jobs, report.pushed) == (1, 4)
+
+
+def test_a_job_that_never_ends_holds_back_its_own_records_and_no_others(crm: Any) -> None:
+    leads = wish_for_two_updates_and_a_creation(crm)
+    crm.control.hold_jobs()
+    with pytest.raises(PushFailedError, match="hasn't ended"):
+        push(crm)
+
+    with pytest.raises(PushFailedError, match="hasn't ended") as failed:
+        push(crm)
+
+    report = failed.value.report
+    assert (report.planned, report.pushed, report.deferred) == (4, 2, 2)
+    records = crm.records()
+    assert records[leads[0]]["Touchproof_Stage__c"] is None
+    assert records[leads[1]]["Touchproof_Stage__c"] == "engaged"
+
+    crm.control.stop_faults()
+    report = push(crm)
+    assert (report.status, report.resumed_records, report.pushed) == ("ok", 1, 1)
+    assert crm.records()[leads[0]]["HasOptedOutOfEmail"] == "true"
+
+
+def test_a_job_that_is_listed_is_not_given_up_for_a_404(crm: Any) -> None:
+    wish_for_two_updates_and_a_creation(crm)
+    kill_a_push(crm.settings, crm.night, JOB_KNOWN, "before")
+    crm.control.answer_error(Calls.step("poll"), 404, "NOT_FOUND")
+
+    with pytest.raises(PushFailedError, match="404"):
+        push(crm)
+
+    report = push(crm)
+    assert (report.resumed_jobs, report.resumed_records) == (1, 1)

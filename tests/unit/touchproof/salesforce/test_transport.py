@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal
 
 import pytest
 
-from touchproof.salesforce.answers import SalesforceCallError
+from touchproof.salesforce.answers import Job, SalesforceCallError
 from touchproof.salesforce.client import Client, SalesforceConnection
+from touchproof.salesforce.session import LoopbackAdapter
 
 TOKEN = json.dumps(
     {"access_token": "00D000000000001!x", "instance_url": "https://acme.my.salesforce.com"}
@@ -37,12 +41,18 @@ class Script:
     answers: list[Answer] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
+    logins: list[Answer] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
     port: int = 0
 
-    def client(self) -> Client:
+    def client(
+        self, auth: Literal["password", "client_credentials"] = "client_credentials"
+    ) -> Client:
         connection = SalesforceConnection(
-            "client_credentials",
+            auth,
             "acme.my",
+            username="user",
+            password="secret",
             client_id="id",
             client_secret="secret",
             loopback_url=f"http://127.0.0.1:{self.port}",
@@ -59,9 +69,9 @@ def script() -> Iterator[Script]:
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if "/oauth2/" in self.path:
-                reply = Answer(body=TOKEN)
+            told.lengths.append(len(self.rfile.read(int(self.headers.get("Content-Length") or 0))))
+            if "/oauth2/" in self.path or "/Soap/" in self.path:
+                reply = told.logins.pop(0) if told.logins else Answer(body=TOKEN)
             else:
                 told.asked.append(f"{self.command} {self.path.partition('?')[0]}")
                 reply = told.answers.pop(0)
@@ -130,6 +140,92 @@ def test_what_changes_something_is_never_sent_twice(script: Script, answer: Answ
 
     assert refusal.value.is_outcome_unknown
     assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize("status", [406, 420, 429])
+def test_what_changes_something_is_sent_again_if_it_was_turned_away(
+    script: Script, status: int
+) -> None:
+    script.answers = [Answer(status), Answer(body=JOB)]
+
+    assert script.client().create_job("Lead", "insert").id == "750000000000001"
+    assert len(script.asked) == 2
+
+
+def test_what_never_left_is_tried_again_and_surely_did_nothing(script: Script) -> None:
+    client = script.client()
+    client.login()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    client._session.mount("https://", LoopbackAdapter(f"http://127.0.0.1:{port}"))
+
+    with pytest.raises(SalesforceCallError) as refusal:
+        client.create_job("Lead", "insert")
+
+    assert (refusal.value.code, refusal.value.is_outcome_unknown) == ("UNREACHED", False)
+    assert len(script.waits) == 4
+
+
+def test_an_upload_that_was_turned_away_is_sent_whole_again(script: Script) -> None:
+    script.answers = [Answer(429), Answer(201, b"")]
+    job = Job("750000000000001", "Lead", "insert", "Open", content_url="services/data/x/batches")
+
+    script.client().upload(job, io.BytesIO(b"LastName\nDoe\n"))
+
+    assert script.lengths[-2:] == [13, 13]
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"null", b'{"id": "750000000000001"}'])
+def test_json_of_another_shape_is_asked_for_again(script: Script, body: bytes) -> None:
+    script.answers = [Answer(body=body), Answer(body=JOB)]
+
+    assert script.client().get_job("750000000000001").state == "InProgress"
+
+
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_a_result_file_that_isnt_there_yet_is_asked_for_again(script: Script, status: int) -> None:
+    script.answers = [Answer(status), Answer(body=b'"sf__Id"\n"1"\n', type="text/csv")]
+
+    rows = list(script.client().results("750000000000001", "successfulResults"))
+
+    assert rows == [{"sf__Id": "1"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html><body>busy</body></html>",
+        b'"sf__Id","Id"\n"1","2"\n"3"\n',
+        b'"sf__Id","Id"\n"1","2\n',
+        b'"Id"\n"1"\n',
+        b'"sf__Id","Id"\n"1","\xff"\n',
+    ],
+)
+def test_a_broken_result_file_is_asked_for_again(script: Script, body: bytes) -> None:
+    script.answers = [
+        Answer(body=body, type="text/csv"),
+        Answer(body=b'"sf__Id","Id"\n"1","2"\n', type="text/csv"),
+    ]
+
+    rows = list(script.client().results("750000000000001", "successfulResults", "Id"))
+
+    assert rows == [{"sf__Id": "1", "Id": "2"}]
+
+
+@pytest.mark.parametrize("auth", ["password", "client_credentials"])
+@pytest.mark.parametrize(
+    "answer", [Answer(503, b"<html><b>x</b></html>"), Answer(200, b""), Answer(502, b"[]")]
+)
+def test_an_answer_that_says_nothing_of_the_login_is_asked_for_again(
+    script: Script, auth: Any, answer: Answer
+) -> None:
+    script.logins = [answer] * 5
+
+    with pytest.raises(SalesforceCallError) as refusal:
+        script.client(auth).login()
+
+    assert refusal.value.is_transient
+    assert len(script.waits) == 4
 
 
 def test_an_unreadable_answer_to_a_read_is_asked_for_again(script: Script) -> None:

@@ -1,0 +1,141 @@
+"""Whatever is wanted, fails and crashes, in whatever order: it comes true once faults stop."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from durable_steps import Moment, Step, numbered
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from night_world import NightWorld
+
+from touchproof_sandbox.salesforce.control import Control
+from touchproof_sandbox.salesforce.faults import Calls
+
+LEADS = 5
+STEPS = ["limits", "list jobs", "create job", "poll", "successful results", "failed results"]
+FAULTS: list[Callable[[Control, Calls], Any]] = [
+    lambda c, calls: c.answer_html(calls, 503),
+    lambda c, calls: c.answer_html(calls, 503, is_worked=True),
+    lambda c, calls: c.answer_html(calls, 429),
+    lambda c, calls: c.answer_error(calls, 404, "NOT_FOUND"),
+    lambda c, calls: c.answer_unreadable(calls),
+    lambda c, calls: c.spend_allowance(calls),
+    lambda c, calls: c.expire_sessions_at(calls),
+    lambda c, calls: c.cut(calls, "before"),
+    lambda c, calls: c.cut(calls, "after"),
+    lambda c, calls: c.cut(calls, "in_answer"),
+    lambda c, calls: c.wrong_length(calls, -9),
+    lambda c, _: c.hold_jobs(),
+    lambda c, _: c.end_jobs("Failed"),
+    lambda c, _: c.end_jobs("Aborted", share=0),
+    lambda c, _: c.lose_rows(Calls.step("successful results")),
+    lambda c, _: c.refuse("Lead", "Touchproof_Stage__c", "a", "UNABLE_TO_LOCK_ROW", times=2),
+]
+
+
+class Crash(BaseException):
+    """Stop a push where it stands; nothing of it catches this."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """Say what a night wants, and what befalls its push.
+
+    Args:
+        leads: Stage and opt-out of each lead.
+        creations: How many leads have been asked for so far.
+        fault: Which fault, at which step, after how many of its calls; None for none.
+        crash: Number of the durable step at which the push crashes, and when; None for none.
+    """
+
+    leads: tuple[tuple[str, bool], ...]
+    creations: int
+    fault: tuple[int, str, int] | None
+    crash: tuple[int, Moment] | None
+
+
+LEAD = st.tuples(st.sampled_from("abc"), st.booleans())
+NIGHT = st.builds(
+    Night,
+    st.tuples(*[LEAD] * LEADS),
+    st.integers(0, 3),
+    st.none()
+    | st.tuples(st.integers(0, len(FAULTS) - 1), st.sampled_from(STEPS), st.integers(0, 2)),
+    st.none() | st.tuples(st.integers(1, 50), st.sampled_from(["before", "after"])),
+)
+
+
+def push_once(world: NightWorld, crash: tuple[int, Moment] | None) -> None:
+    def stop(step: Step, moment: Moment) -> None:
+        if (step.number, moment) == crash:
+            raise Crash
+
+    try:
+        with numbered(stop):
+            world.try_push()
+    except Crash:
+        pass
+
+
+def wish(world: NightWorld, night: Night, ids: list[str]) -> None:
+    """Publish what a night wants; what was created before is still wanted."""
+    crm = world.crm
+    created = max(night.creations, world.records["Lead"] - LEADS)
+    world.records = Counter(Lead=LEADS + created)
+    crm.rows.clear()
+    world.wanted.clear()
+    for record, (stage, is_opted_out) in zip(ids, night.leads, strict=True):
+        consent = {"HasOptedOutOfEmail": str(is_opted_out).lower()}
+        crm.want("sync_lead_consent", salesforce_id=record, **consent)
+        crm.want("sync_lead_attributes", salesforce_id=record, Touchproof_Stage__c=stage)
+        world.wanted["Lead", record] = consent | {"Touchproof_Stage__c": stage}
+    for number in range(created):
+        values = {"Touchproof_Stage__c": night.leads[number][0], "LastName": "New"}
+        row = {"record_key": f"app:{number}", "Company": "None", **values}
+        crm.want("sync_lead_attributes", **row)
+        world.wanted["Lead", f"app:{number}"] = values
+    crm.publish(is_observed=False)
+
+
+def check(world: NightWorld, nights: list[Night]) -> None:
+    world.reset()
+    crm, first = world.crm, world.crm.night
+    world.records = Counter(Lead=LEADS)
+    ids = [str(record["Id"]) for record in world.stored("Lead")]
+    try:
+        for number, night in enumerate(nights):
+            crm.night = first + timedelta(days=number)
+            wish(world, night, ids)
+            if night.fault is not None:
+                fault, step, after = night.fault
+                FAULTS[fault](crm.control, Calls.step(step, after=after))
+            push_once(world, night.crash)
+        crm.control.stop_faults()
+        crm.control.stop_refusing()
+        world.recover()
+        world.require_truth()
+        assert world.letters() == set()
+    finally:
+        crm.night = first
+
+
+@settings(
+    max_examples=4, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+)
+@given(nights=st.lists(NIGHT, min_size=1, max_size=3))
+def test_nights_converge(few_leads: NightWorld, nights: list[Night]) -> None:
+    check(few_leads, nights)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(nights=st.lists(NIGHT, min_size=1, max_size=5))
+def test_many_nights_converge(few_leads: NightWorld, nights: list[Night]) -> None:
+    check(few_leads, nights)
