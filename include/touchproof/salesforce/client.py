@@ -311,7 +311,10 @@ class Client:
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
             file = cast(IO[bytes], spool)
             self._transport.download(
-                path, file, lambda: require_whole(file, columns, f"GET {path}")
+                path,
+                file,
+                lambda: require_whole(file, columns, f"GET {path}"),
+                may_come_late=True,
             )
             yield from read_rows(file)
 

@@ -124,13 +124,21 @@ class Transport:
         repeating = self._reading if method == "GET" else self._changing
         return repeating(lambda: self._once(method, path, None, **arguments))
 
-    def download(self, path: str, target: IO[bytes], check: Callable[[], None]) -> None:
+    def download(
+        self,
+        path: str,
+        target: IO[bytes],
+        check: Callable[[], None] = lambda: None,
+        *,
+        may_come_late: bool = False,
+    ) -> None:
         """Write an answer's body to a file; a broken transfer starts the file again.
 
         Args:
             path: As for `request`.
             target: The file.
             check: Looks at the file and raises a transient error if it can't be whole.
+            may_come_late: Whether 400 and 404 only say that the file isn't there yet.
 
         Raises:
             SalesforceCallError: If it stays refused, unanswered or broken.
@@ -146,7 +154,7 @@ class Transport:
             self._once("GET", path, consume, stream=True)
             check()
 
-        self._reading(once, also=_NOT_THERE_YET)
+        self._reading(once, also=_NOT_THERE_YET if may_come_late else ())
 
     def wait(self, attempt: int) -> None:
         """Wait before the next try or poll, longer with each attempt (counted from 0)."""
