@@ -156,10 +156,17 @@ class NightWorld:
 
     def stored(self, object_name: str) -> list[Mapping[str, str | None]]:
         """Return the org's live records as the server has them, without a call."""
+        return self._ask_server(f"select * from \"{object_name}\" where IsDeleted = 'false'")
+
+    def rows_processed(self) -> int:
+        """Return how many rows the server's ingest jobs have processed, refused ones too."""
+        query = "select sum(processed) as rows from jobs where kind = 'ingest'"
+        return int(self._ask_server(query)[0]["rows"])
+
+    def _ask_server(self, query: str) -> list[Mapping[str, Any]]:
         path = self.crm.settings.paths.salesforce_server.resolve() / "state.sqlite"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             database.row_factory = sqlite3.Row
-            query = f"select * from \"{object_name}\" where IsDeleted = 'false'"
             return [dict(row) for row in database.execute(query)]
 
     def letters(self) -> set[tuple[str, str]]:

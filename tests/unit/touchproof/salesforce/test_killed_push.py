@@ -15,6 +15,8 @@ from night_world import NightWorld
 
 BASE = "/services/data/v64.0"
 JOBS = f"{BASE}/jobs/ingest"
+ROWS = 300 + 150 + 20 + 20 + 30
+"""Opt-outs and creations of leads, opt-outs and stages of contacts, spends of campaigns."""
 SAMPLE: list[tuple[str, int, Moment]] = [
     ("commit", 1, "after"),
     (f"send POST {JOBS}", 1, "before"),
@@ -63,6 +65,7 @@ def die_and_recover(world: NightWorld, step: Step, moment: Moment) -> None:
         world.recover()
     world.require_truth()
     assert world.letters() == set()
+    assert world.rows_processed() == ROWS  # each row reached the org once
 
 
 def test_the_recording_run_has_the_workload_and_the_steps(
@@ -73,6 +76,7 @@ def test_the_recording_run_has_the_workload_and_the_steps(
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
     assert len(steps) >= 60
     assert world.records["Lead"] == 450
+    assert world.rows_processed() == ROWS
     assert jobs[f"send POST {JOBS}"] >= 6
     assert jobs[f"send PUT {JOBS}/*/batches"] >= 1
 
