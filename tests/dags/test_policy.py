@@ -117,7 +117,7 @@ def test_clock_schedules_follow_the_business_time_zone(bag: Any) -> None:
         for dag_id, dag in bag.dags.items()
         if hasattr(dag.timetable, "expression")
     }
-    assert len(timed) == 8
+    assert len(timed) == 9
     for dag_id, timetable in timed.items():
         assert str(timetable.timezone) == "America/New_York", dag_id
     assert timed["check_published_by_deadline"].expression == "0 6 * * *"

@@ -163,7 +163,10 @@ def scheduled(world: Settings) -> Iterator[tuple[Api, Readers]]:
         server.stop()
 
 
-EXTRACTS = tuple(f"extract_{name}" for name in "salesforce ga4 email media app banks".split())  # noqa: SIM905
+EXTRACTS = tuple(
+    f"extract_{name}"
+    for name in ["salesforce", "ga4", "email", "media", "app", "banks", "web_forms"]
+)
 AFTERWARDS = ("push_salesforce", "export_evidence")
 
 
