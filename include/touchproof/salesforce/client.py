@@ -283,9 +283,20 @@ class Client:
             yield from csv.DictReader(text, strict=True)
 
     def collections_upsert(
-        self, object_name: str, external_id_field: str, records: Sequence[Mapping[str, Any]]
+        self,
+        object_name: str,
+        external_id_field: str,
+        records: Sequence[Mapping[str, Any]],
+        *,
+        saves_duplicates: bool | None = None,
     ) -> list[UpsertResult]:
         """Upsert up to 200 records in one call; results come in request order.
+
+        Args:
+            object_name: Object of all records.
+            external_id_field: `Id`, or the field by which Salesforce finds each record.
+            records: Values by API name, the key field among them.
+            saves_duplicates: What the org's duplicate rules are told; None says nothing.
 
         Raises:
             ValueError: If there are more than 200 records.
@@ -297,7 +308,12 @@ class Client:
             "records": [{"attributes": {"type": object_name}, **record} for record in records],
         }
         path = f"composite/sobjects/{object_name}/{external_id_field}"
-        answer = self._transport.json("PATCH", path, json=body)
+        headers = (
+            {}
+            if saves_duplicates is None
+            else {"Sforce-Duplicate-Rule-Header": f"allowSave={str(saves_duplicates).lower()}"}
+        )
+        answer = self._transport.json("PATCH", path, json=body, headers=headers)
         return [UpsertResult.from_answer(one) for one in answer]
 
 

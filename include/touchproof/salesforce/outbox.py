@@ -32,6 +32,7 @@ from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.rules import KEY_FIELD
 from touchproof.salesforce.wire import Chunk
 
+NIGHTLY = "nightly"
 PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
 DONE, DISCARDED = "done", "discarded"
 
@@ -113,9 +114,11 @@ class Outbox:
         return arrow_table(rows, _ACKNOWLEDGED)
 
     def first_push_night(self) -> date | None:
-        """Return the night of the first job for this org, or None before it."""
+        """Return the night of the first nightly job for this org, or None before it."""
         table = schema.push_jobs
-        query = select(func.min(table.c.night)).where(table.c.org_id == self.org_id)
+        query = select(func.min(table.c.night)).where(
+            table.c.org_id == self.org_id, table.c.lane == NIGHTLY
+        )
         with self.ledger.reading() as connection:
             first: date | None = connection.scalar(query)
         return first
@@ -237,9 +240,13 @@ class Outbox:
             self._finish_job(connection, job, DISCARDED, now, message=message)
 
     def unfinished(self) -> list[OutboxJob]:
-        """Return the jobs that a killed run left, oldest first."""
+        """Return the jobs that a killed nightly run left, oldest first."""
         table = schema.push_jobs
-        query = select(table).where(table.c.org_id == self.org_id, table.c.finished_at.is_(None))
+        query = select(table).where(
+            table.c.org_id == self.org_id,
+            table.c.lane == NIGHTLY,
+            table.c.finished_at.is_(None),
+        )
         with self.ledger.reading() as connection:
             found = connection.execute(query.order_by(table.c.id)).all()
         return [

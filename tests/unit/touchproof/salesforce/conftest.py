@@ -60,7 +60,16 @@ RULES = [
     ("Lead", "FirstName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "LastName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "Company", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
+    ("Lead", "Email", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
+    ("Lead", "LeadSource", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "Phone", "crm", "keep", False, "sync_lead_attributes", "text"),
+    *(
+        ("Contact", name, "touchproof", "overwrite", True, "sync_contact_consent", kind)
+        for name, kind in (
+            ("HasOptedOutOfEmail", "boolean"),
+            ("Touchproof_Email_Consent__c", "text"),
+        )
+    ),
     (
         "Campaign",
         "Touchproof_Spend__c",
@@ -135,12 +144,16 @@ def acknowledged_table(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> 
 
 @dataclass
 class Crm:
-    """A running org, the world that pushes to it, and the sync rows that its handoff will have."""
+    """A running org, the world that pushes to it, and the sync rows that its handoff will have.
+
+    `others` are further tables of the handoff, by name.
+    """
 
     settings: Settings
     control: Control
     night: date = FIRST_NIGHT
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    others: dict[str, pa.Table] = field(default_factory=dict)
 
     def clock(self) -> datetime:
         """Show 02:00 UTC after the night, in which everything of that night happens."""
@@ -215,6 +228,7 @@ class Crm:
         tables = {model: model_table(model, self.rows.get(model, [])) for model in MODELS}
         tables["sync_salesforce_observed"] = pa.Table.from_pylist(observed, shape)
         tables["salesforce_fields"] = rules_seed()
+        tables |= self.others
         commit_handoff(self.settings, self.night, tables)
 
     def next_night(self) -> None:
