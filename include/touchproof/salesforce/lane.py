@@ -303,6 +303,7 @@ class _Tick:
                 outbox.note_calls(job, calls)
             else:
                 outbox.discard(job, f"Salesforce refused the call: {error.code}", calls=calls)
+                self.tried -= {(job.object, row.record) for row in rows}
             raise
         outcome = replace(
             outcome,
@@ -378,7 +379,9 @@ class _Tick:
 
     def idle(self, plan: LanePlan) -> LaneReport:
         """Report a tick that sent nothing, with what it would send or leaves alone."""
-        deferred = len(plan.opt_outs) + len(plan.creations) + plan.waiting
+        # Opt-outs whose answer was lost are among those that wait; leads count as sent.
+        unheard = sum(job.rows for job in self._outbox().unfinished() if job.operation != "update")
+        deferred = len(plan.opt_outs) + len(plan.creations) + plan.waiting + unheard
         return LaneReport(
             night=self.handoff.night,
             lane=NEW_LEADS,

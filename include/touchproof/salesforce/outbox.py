@@ -20,8 +20,10 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from touchproof.clock import Clock
+from touchproof.errors import SalesforceError
 from touchproof.ledger import schema
 from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
 from touchproof.ledger.store import Ledger, arrow_table
@@ -175,7 +177,15 @@ class Outbox:
                 }
                 for row in chunk.rows.to_pylist()
             ]
-            connection.execute(schema.outbox.insert(), rows)
+            try:
+                connection.execute(schema.outbox.insert(), rows)
+            except IntegrityError:
+                # Chosen by the lane of new leads after this push had planned.
+                raise SalesforceError(
+                    "Another push has some of these records in its outbox",
+                    where=group.name,
+                    todo="Push again: they go then, unless they need nothing any more.",
+                ) from None
         return OutboxJob(job_id, night, group.object, group.operation, PLANNED, len(rows), now)
 
     def mark(self, job: OutboxJob, state: str, salesforce_job_id: str) -> OutboxJob:
