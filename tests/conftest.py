@@ -21,7 +21,11 @@ SHARED_WORLDS = {
     f"tests/{folder}/test_{name}.py": world
     for world, folder, names in [
         ("nights", "integration", ("nights", "bad_day", "docs")),
-        ("built", "dbt", ("build", "exact_credits", "exact_months", "explain", "generic_tests")),
+        (
+            "built",
+            "dbt",
+            ("build", "exact_credits", "exact_months", "explain", "generic_tests", "lane_agrees"),
+        ),
     ]
     for name in names
 }

@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={

@@ -266,7 +266,7 @@ def test_the_opt_out_of_a_lead_that_was_converted_meanwhile_goes_to_its_contact(
 )
 def test_a_duplicate_is_routed_to_the_record_that_the_org_has(world: LaneWorld) -> None:
     theirs = world.crm.lead(LastName="Lee", Email="r1@example.test")
-    world.crm.control.duplicate_rule("Lead", ("Email",), action="alert")  # type: ignore[attr-defined]
+    world.crm.control.duplicate_rule("Lead", "Email", action="alert")  # type: ignore[attr-defined]
     world.hand_over()
     world.register("r1", at=NOON - timedelta(minutes=30))
 

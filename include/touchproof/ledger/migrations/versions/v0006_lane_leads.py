@@ -1,6 +1,6 @@
 """Add the leads of the lane of new leads, with what each of them took.
 
-Belongs here: revision 0005 as it was shipped; never edited after a release.
+Belongs here: revision 0006 as it was shipped; never edited after a release.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0005"
+revision = "0006"
 down_revision: str | None = "0003"
 branch_labels: str | None = None
 depends_on: str | None = None
