@@ -31,7 +31,7 @@ from touchproof_airflow import pools
 from touchproof_airflow.defaults import dag_options, every
 from touchproof_airflow.steps import run_recorded_for_last_night
 
-SOURCES = ("app", "web_forms")
+SOURCES = ("web_forms", "app")
 
 
 def land(source: str) -> Any:
@@ -78,6 +78,8 @@ with DAG(
         "salesforce",
         "push",
         pool=pools.SALESFORCE_NEW_LEADS,
+        priority_weight=1000,  # a night's tasks wait for a free process, the lane's don't
+        weight_rule="absolute",
         retries=0,
         execution_timeout=timedelta(minutes=20),
     ),

@@ -116,6 +116,10 @@ def test_the_lanes_slot_is_taken_by_the_lane_alone(bag: Any) -> None:
     for task in lane.tasks:
         assert task.pool == pools.SALESFORCE_NEW_LEADS, task.task_id
         assert task.retries == 0, task.task_id  # the next run is the retry
+    # A task of another DAG weighs as much as it and all that comes behind it together.
+    others = [dag for dag in bag.dags.values() if dag is not lane]
+    heaviest = max(sum(task.priority_weight for task in dag.tasks) for dag in others)
+    assert min(task.priority_weight for task in lane.tasks) > heaviest
     assert {task.task_id for task in lane.leaves} == {"push", "verdict"}
 
 

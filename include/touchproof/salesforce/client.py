@@ -289,6 +289,7 @@ class Client:
         records: Sequence[Mapping[str, Any]],
         *,
         saves_duplicates: bool | None = None,
+        assigns: bool | None = None,
     ) -> list[UpsertResult]:
         """Upsert up to 200 records in one call; results come in request order.
 
@@ -297,6 +298,8 @@ class Client:
             external_id_field: `Id`, or the field by which Salesforce finds each record.
             records: Values by API name, the key field among them.
             saves_duplicates: What the org's duplicate rules are told; None says nothing.
+            assigns: Whether the org's assignment rules give leads an owner; where nothing is said
+                they do, also to leads that are only updated.
 
         Raises:
             ValueError: If there are more than 200 records.
@@ -308,11 +311,11 @@ class Client:
             "records": [{"attributes": {"type": object_name}, **record} for record in records],
         }
         path = f"composite/sobjects/{object_name}/{external_id_field}"
-        headers = (
-            {}
-            if saves_duplicates is None
-            else {"Sforce-Duplicate-Rule-Header": f"allowSave={str(saves_duplicates).lower()}"}
-        )
+        headers = {}
+        if saves_duplicates is not None:
+            headers["Sforce-Duplicate-Rule-Header"] = f"allowSave={str(saves_duplicates).lower()}"
+        if assigns is not None:
+            headers["Sforce-Auto-Assign"] = str(assigns).upper()
         answer = self._transport.json("PATCH", path, json=body, headers=headers)
         return [UpsertResult.from_answer(one) for one in answer]
 

@@ -47,6 +47,7 @@ def send(
         job.key_field,
         [{job.key_field: row.record, **_values(row, booleans)} for row in rows],
         saves_duplicates=None if is_update else False,
+        assigns=not is_update,  # an opt-out mustn't give a lead another owner
     )
     if len(answers) != len(rows):
         raise SalesforceCallError(

@@ -28,6 +28,31 @@ def world(crm: Any) -> LaneWorld:
     return LaneWorld(crm)
 
 
+def test_new_leads_are_assigned_and_never_saved_as_duplicates_and_opt_outs_move_no_owner(
+    world: LaneWorld,
+) -> None:
+    lead = world.crm.lead()
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", lead)
+    world.hand_over()
+    world.register("r1")
+    world.say("ann@example.test", "opted_out")
+    client = Client(connection_from_settings(world.settings))
+    told: list[tuple[str | None, str | None]] = []
+    send = client._session.send
+
+    def listening(request: Any, **options: Any) -> Any:
+        if "/composite/" in request.url:
+            names = ("Sforce-Auto-Assign", "Sforce-Duplicate-Rule-Header")
+            told.append((request.headers.get(names[0]), request.headers.get(names[1])))
+        return send(request, **options)
+
+    client._session.send = listening  # type: ignore[method-assign]
+    world.tick(client=client)
+
+    assert told == [("FALSE", None), ("TRUE", "allowSave=false")]
+
+
 def test_a_registration_becomes_a_lead_within_one_call(world: LaneWorld) -> None:
     world.hand_over()
     world.crm.control.reset_counters()
