@@ -122,7 +122,7 @@ def run(what: str, folder: Path) -> None:
     """Run one part in this process and print what it took as JSON."""
     import duckdb
 
-    from touchproof.dbt_plugin import pseudonym_macro
+    from touchproof.pseudonym import pseudonym_macro
 
     sql = json.loads((folder / "compiled.json").read_text())
     with duckdb.connect(str(folder / "touchproof.duckdb")) as connection:

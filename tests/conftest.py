@@ -24,7 +24,15 @@ SHARED_WORLDS = {
         (
             "built",
             "dbt",
-            ("api_audit", "build", "exact_credits", "exact_months", "explain", "generic_tests"),
+            (
+                "api_audit",
+                "build",
+                "exact_credits",
+                "exact_months",
+                "explain",
+                "generic_tests",
+                "lane_agrees",
+            ),
         ),
     ]
     for name in names

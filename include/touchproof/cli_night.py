@@ -32,7 +32,10 @@ def register(app: typer.Typer) -> None:
 
 
 def extract(
-    source: Annotated[str, typer.Argument(help="salesforce, ga4, email, media, app, bank_<name>.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="salesforce, ga4, email, media, app, web_forms, bank_<name>."),
+    ],
     night: NightOption = None,
     from_: Annotated[
         str | None, typer.Option("--from", help="First data date to read again.", metavar="DATE")

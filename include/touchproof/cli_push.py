@@ -21,7 +21,10 @@ from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.settings import Settings
 
 if TYPE_CHECKING:
+    from touchproof.salesforce.lane_report import LaneReport
     from touchproof.salesforce.report import PushReport
+
+_NEW_LEADS = "new-leads"
 
 app = typer.Typer(help="Plan or perform a push to Salesforce.", invoke_without_command=True)
 
@@ -45,6 +48,14 @@ def push(
         return
     if dry_run and (baseline or confirm_plan):
         raise BadInputError("--dry-run goes with neither --baseline nor --confirm-plan")
+    if lane == _NEW_LEADS:
+        if baseline or confirm_plan or night:
+            raise BadInputError(
+                "The lane of new leads has no baseline, no plan to confirm and no night of its own",
+                todo="Leave --baseline, --confirm-plan and --night out.",
+            )
+        _push_new_leads(dry_run=dry_run, as_json=as_json)
+        return
     from touchproof.salesforce.push import run_push
     from touchproof.steps import run_step
     from touchproof.world_clock import world_clock
@@ -63,6 +74,24 @@ def push(
         lambda: run_push(settings, due, clock, lane=lane, baseline=baseline, confirm=confirm_plan),
     )
     _show(report, as_json=as_json)
+
+
+def _push_new_leads(*, dry_run: bool, as_json: bool) -> None:
+    from touchproof.handoff import committed_handoff
+    from touchproof.salesforce.lane import run_lane
+    from touchproof.steps import run_step
+    from touchproof.world_clock import world_clock
+
+    settings = Settings()
+    clock = world_clock(settings)
+    handoff = committed_handoff(settings)
+    if dry_run or handoff is None:
+        _show_lane(run_lane(settings, clock, dry_run=dry_run), as_json=as_json)
+        return
+    report = run_step(
+        settings, handoff.night, f"push:{_NEW_LEADS}", clock, lambda: run_lane(settings, clock)
+    )
+    _show_lane(report, as_json=as_json)
 
 
 @app.command("dead-letters")
@@ -140,6 +169,33 @@ def _show(report: PushReport, *, as_json: bool) -> None:
     if report.waiting_reason:
         say(f"waits: {report.waiting_reason}")
         say(f"to send it: touchproof push --confirm-plan {report.plan_hash}")
+
+
+def _show_lane(report: LaneReport, *, as_json: bool) -> None:
+    from touchproof.steps import as_json as plain
+
+    if as_json:
+        say_json(plain(report))
+        return
+    say(
+        f"{report.opt_outs:,} opt-outs, {report.created:,} leads created, {report.routed:,} routed "
+        f"to records that are there, {report.refused:,} refused; {report.push_calls} calls"
+        + (" (dry run: nothing was sent)" if report.is_dry_run else "")
+    )
+    say(
+        f"{report.deferred:,} wait, {report.held:,} held back by consent, "
+        f"{report.skipped:,} refused before"
+    )
+    if report.latency.leads:
+        say(
+            f"last 24 hours: {report.latency.leads:,} leads, from creation to acknowledgement "
+            f"{report.latency.p50_seconds:,.0f} s (half of them), "
+            f"{report.latency.p99_seconds:,.0f} s (99 of 100)"
+        )
+    for row in report.refused_rows[:20]:
+        say(f"refused: {row.object} {row.record}: {row.code}, {row.reason} (owner {row.owner})")
+    if report.waiting_reason:
+        say(f"waits: {report.waiting_reason}")
 
 
 def _groups(report: PushReport) -> list[tuple[Any, ...]]:

@@ -9,7 +9,6 @@ months as `closed`. Doesn't belong here: running dbt (transform.py), models, bus
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -23,6 +22,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from touchproof.closed_months import attach_closed_months
 from touchproof.dbt_settings import NIGHT_VARIABLE
+from touchproof.pseudonym import hmac_sql, pseudonym_macro
 from touchproof.settings import Settings
 from touchproof.skips.keyed_hash import read_keys, secrets_of
 from touchproof.skips.terms_seed import check_terms
@@ -33,9 +33,7 @@ from touchproof.warehouse import (
 )
 
 PUBLISHED_DATABASE = "published"
-PSEUDONYM_CHARACTERS = 32
 _HASHED = "kind || ':' || normalised"
-_BLOCK = hashlib.sha256().block_size
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\S+@\S+")
 _NUMBER = re.compile(r"\d{3,}")
 _NAMES_SQL_ONLY = re.compile(r"\b(Binder|Catalog|Compilation|Parser) Error\b")
@@ -54,18 +52,6 @@ def use_settings(settings: Settings | None) -> None:
     _Process.settings = settings
 
 
-def pseudonym_macro(key: bytes) -> str:
-    """Return SQL that creates `pseudonym(text)`: the first 32 hex digits of HMAC-SHA256 (RFC 2104).
-
-    Args:
-        key: The pseudonym key.
-    """
-    return (
-        "create or replace temporary macro pseudonym(plain) as "
-        f"left({_digest(key, 'plain')}, {PSEUDONYM_CHARACTERS})"
-    )
-
-
 def keyed_hash_macro(secrets: Mapping[str, bytes]) -> str:
     """Return SQL that creates `keyed_hash(key_id, kind, normalised)` of skips/keyed_hash.py.
 
@@ -75,20 +61,12 @@ def keyed_hash_macro(secrets: Mapping[str, bytes]) -> str:
         secrets: The banks' secrets by key id.
     """
     branches = " ".join(
-        f"when '{key_id}' then {_digest(secret, _HASHED)}" for key_id, secret in secrets.items()
+        f"when '{key_id}' then {hmac_sql(secret, _HASHED)}" for key_id, secret in secrets.items()
     )
     return (
         "create or replace temporary macro keyed_hash(key_id, kind, normalised) as "
         f"case key_id when null then null {branches} end"
     )
-
-
-def _digest(key: bytes, plain: str) -> str:
-    """Return SQL of the HMAC-SHA256 (RFC 2104) of a text, 64 hex digits."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    inner = bytes(byte ^ 0x36 for byte in block).hex()
-    outer = bytes(byte ^ 0x5C for byte in block).hex()
-    return f"sha256(unhex('{outer}') || unhex(sha256(unhex('{inner}') || encode({plain}))))"
 
 
 def night_macro(night: date) -> str:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 VERSIONS = ".versions"
 CONTENT = "_handoff.json"
 SYNC_SCHEMA = "sync"
-SEED_SYNC = "salesforce_fields"
+SYNC_SEEDS = ("salesforce_fields", "source_spellings")
 EVIDENCE = (
     "fct_skip_referrals",
     "mart_commission_evidence",
@@ -88,14 +88,17 @@ class Handoff:
 
 
 def handoff_tables(connection: duckdb.DuckDBPyConnection) -> tuple[HandoffTable, ...]:
-    """List what is handed over: every sync model, the field seed and the evidence.
+    """List what is handed over: every sync model, the seeds of both lanes and the evidence.
 
     Raises:
         GateFailedError: If one of the named tables wasn't built.
     """
     found = [HandoffTable("sync", SYNC_SCHEMA, name) for name in tables_of(connection, SYNC_SCHEMA)]
     named = {table.table for table in found}
-    wanted = [("sync", SEED_SYNC), *(("evidence", name) for name in EVIDENCE)]
+    wanted = [
+        *(("sync", name) for name in SYNC_SEEDS),
+        *(("evidence", name) for name in EVIDENCE),
+    ]
     for part, name in wanted:
         if part == "sync" and name in named:
             continue

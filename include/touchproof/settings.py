@@ -148,6 +148,9 @@ class Settings(BaseSettings):
     confirm_first_plan: bool = False
     max_refused_share: float = Field(default=0.05, ge=0, le=1)
     salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
+    salesforce_lane_share: float = Field(default=0.02, ge=0, le=1)
+    """Of the allowance, for the lane of new leads alone, beside the reserve of other systems."""
+    lane_period_seconds: int = Field(default=600, ge=30)
     publish_deadline: str = "06:00"
     four_eyes_cents: int = Field(default=FOUR_EYES_CENTS, ge=0)
     """In cents of a claim's own currency; a larger fee needs three different hands."""

@@ -8,7 +8,7 @@ that opens the warehouse: the status is there while a build runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from touchproof.sources.registry import SOURCES
 
 SCHEMA_VERSION = 1
 _PUSH = "push:"
+NEW_LEADS = "new-leads"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,18 @@ class AllowanceStatus:
 
 
 @dataclass(frozen=True)
+class NewLeadsStatus:
+    """Say how long the lane's leads took, from creation to acknowledgement; None without any.
+
+    `leads` were acknowledged in the 24 hours before the lane's last tick.
+    """
+
+    leads: int
+    p50_seconds: float | None
+    p99_seconds: float | None
+
+
+@dataclass(frozen=True)
 class QuarantineStatus:
     """Name one open quarantine entry; never a value from the data."""
 
@@ -141,6 +154,7 @@ class StatusReport:
     steps: tuple[StepStatus, ...]
     claims_overdue: int = 0
     claims_open_items: int = 0
+    new_leads: NewLeadsStatus = field(default_factory=lambda: NewLeadsStatus(0, None, None))
 
     @property
     def stale_sources(self) -> tuple[str, ...]:
@@ -178,6 +192,7 @@ def collect_status(settings: Settings, night: date | None = None) -> StatusRepor
         steps=tuple(_step(run) for run in of_night),
         claims_overdue=count_overdue(settings, ledger, shown) if shown else 0,
         claims_open_items=count_open_items(ledger),
+        new_leads=_new_leads(runs),
     )
 
 
@@ -272,6 +287,12 @@ def _pushes(runs: list[RunRecord]) -> tuple[PushStatus, ...]:
         )
         for lane, run in sorted(newest.items())
     )
+
+
+def _new_leads(runs: list[RunRecord]) -> NewLeadsStatus:
+    ticks = [run for run in runs if run.step == f"{_PUSH}{NEW_LEADS}"]
+    told = ticks[-1].report.get("latency", {}) if ticks else {}
+    return NewLeadsStatus(told.get("leads", 0), told.get("p50_seconds"), told.get("p99_seconds"))
 
 
 def _allowance(runs: list[RunRecord]) -> AllowanceStatus:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from touchproof.night_report import MODELS, BankSkips, ChannelLine, NightReport
-from touchproof.status import SourceStatus, StatusReport
+from touchproof.status import NEW_LEADS, SourceStatus, StatusReport
 
 SHOWN_REFUSALS = 5
 SHOWN_QUARANTINE = 8
@@ -275,6 +275,12 @@ def _pushes(status: StatusReport, console: Console) -> None:
         )
         if push.error:
             console.print(f"  {escape(push.error)}")
+        took = status.new_leads
+        if push.lane == NEW_LEADS and took.leads:
+            console.print(
+                f"  {took.leads:,} new leads in 24 hours, from creation to acknowledgement "
+                f"{took.p50_seconds:,.0f} s (p50), {took.p99_seconds:,.0f} s (p99)"
+            )
     if status.allowance.max:
         console.print(f"  Allowance: {status.allowance.used or 0:,} of {status.allowance.max:,}")
 

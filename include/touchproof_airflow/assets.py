@@ -16,7 +16,7 @@ import touchproof
 _BANK_MAPPINGS = Path(touchproof.__file__).parent / "sources" / "banks"
 
 SOURCES = (
-    *("salesforce", "ga4", "email", "media", "app"),
+    *("salesforce", "ga4", "email", "media", "app", "web_forms"),
     *(f"bank_{mapping.stem}" for mapping in sorted(_BANK_MAPPINGS.glob("*.yml"))),
 )
 

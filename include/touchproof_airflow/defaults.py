@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from airflow.sdk import CronTriggerTimetable, Param
+from airflow.sdk import CronTriggerTimetable, DeltaTriggerTimetable, Param
 
 from touchproof_airflow.environment import is_one_process
 
@@ -32,6 +32,15 @@ def business_cron(expression: str) -> CronTriggerTimetable:
         expression: Five cron fields, read on the business clock.
     """
     return CronTriggerTimetable(expression, timezone=business_timezone())
+
+
+def every(seconds: int) -> DeltaTriggerTimetable:
+    """Return a schedule that starts a run every so many seconds.
+
+    Args:
+        seconds: From one start to the next.
+    """
+    return DeltaTriggerTimetable(timedelta(seconds=seconds))
 
 
 def default_args(**overrides: Any) -> dict[str, Any]:

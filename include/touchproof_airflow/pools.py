@@ -9,5 +9,6 @@ from __future__ import annotations
 SOURCES = "sources"
 WAREHOUSE_WRITER = "warehouse_writer"
 SALESFORCE_NIGHTLY = "salesforce_nightly"
+SALESFORCE_NEW_LEADS = "salesforce_new_leads"
 
-ALL = (SOURCES, WAREHOUSE_WRITER, SALESFORCE_NIGHTLY)
+ALL = (SOURCES, WAREHOUSE_WRITER, SALESFORCE_NIGHTLY, SALESFORCE_NEW_LEADS)

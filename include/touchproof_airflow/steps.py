@@ -48,6 +48,18 @@ def run_recorded(
     return {"night": due.isoformat(), "status": str(status), **counts}
 
 
+def run_recorded_for_last_night(step: str, action: Action) -> dict[str, Any]:
+    """Run a step that works by day, and record it with the last committed night.
+
+    The night that a clock would say hasn't begun yet, and its steps aren't to be shown before.
+    """
+    from touchproof.handoff import committed_handoff
+    from touchproof_airflow.connections import settings_for_task
+
+    handoff = committed_handoff(settings_for_task())
+    return run_recorded(step, action, night=None if handoff is None else handoff.night)
+
+
 def current_param(name: str) -> Any:
     """Return a param of the DAG run that executes now; an empty one is None."""
     return dict(get_current_context().get("params") or {}).get(name) or None

@@ -22,14 +22,20 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from touchproof.dbt_plugin import keyed_hash_macro, night_macro, pseudonym_macro
+from touchproof.dbt_plugin import keyed_hash_macro, night_macro
+from touchproof.pseudonym import pseudonym_macro
 from touchproof.settings import PROJECT_ROOT, Settings
 from touchproof.skips.keyed_hash import read_keys, secrets_of
 from touchproof.sources.banks import SCHEMA, read_openings
 from touchproof_sandbox.world.bank_files import bank_files
 from touchproof_sandbox.world.bank_formats import bank_mappings
 from touchproof_sandbox.world.crm import Crm
-from touchproof_sandbox.world.flat_files import REGISTRATION_COLUMNS, app_files
+from touchproof_sandbox.world.flat_files import (
+    REGISTRATION_COLUMNS,
+    SUBMISSION_COLUMNS,
+    app_files,
+    web_form_files,
+)
 from touchproof_sandbox.world.people import APP_DEVICE, People, make_people
 from touchproof_sandbox.world.records import BANK_CLICK, BankOpening, Day
 from touchproof_sandbox.world.simulation import Simulation
@@ -39,6 +45,7 @@ from touchproof_sandbox.world.writing import World
 MODELS = (
     "stg_banks__openings",
     "stg_app__registrations",
+    "stg_web_forms__submissions",
     "stg_salesforce__contacts",
     "stg_salesforce__leads",
     "int_skip_openings_described",
@@ -90,6 +97,7 @@ def fill(
     simulation, crm = Simulation(seed, people), Crm(seed, people)
     files: dict[str, dict[str, bytes]] = {source: {} for source in bank_mappings()}
     registrations: list[list[str]] = []
+    submissions: list[list[str]] = []
     openings: list[BankOpening] = []
     known: set[tuple[int, str, str]] = set()
     tokens: set[tuple[str, str]] = set()
@@ -100,8 +108,9 @@ def fill(
             files[bank].update(named)
         for name, content in app_files(seed, people, day).items():
             if name.startswith("registrations"):
-                text = gzip.decompress(content).decode()
-                registrations.extend(list(csv.reader(io.StringIO(text)))[1:])
+                registrations.extend(_lines(content))
+        for content in web_form_files(seed, people, day).values():
+            submissions.extend(_lines(content))
         known |= _met(people, day)
         for person, device in _clicks_to_the_bank(day):
             cookie = people.cookies[device][person]
@@ -109,10 +118,12 @@ def fill(
             tokens.add((cookie, people.referral_token(person)))
     known |= _in_the_crm(crm)
     _write_banks(connection, files)
-    rows = pa.table(
-        {name: [row[at] for row in registrations] for at, name in enumerate(REGISTRATION_COLUMNS)}
-    )
-    _raw(connection, "app__registrations", rows)
+    for raw, names, lines in (
+        ("app__registrations", REGISTRATION_COLUMNS, registrations),
+        ("web_forms__submissions", SUBMISSION_COLUMNS, submissions),
+    ):
+        columns = {name: [line[at] for line in lines] for at, name in enumerate(names)}
+        _raw(connection, raw, pa.table(columns, pa.schema([(name, pa.string()) for name in names])))
     for raw, name in (("salesforce__leads", "Lead"), ("salesforce__contacts", "Contact")):
         records = [
             {key: None if value is None else str(value) for key, value in record.items()}
@@ -139,13 +150,22 @@ def fill(
     return skips_table(people, openings, simulation.state)
 
 
+def _lines(content: bytes) -> list[list[str]]:
+    """Return the lines of a gzipped CSV below its header."""
+    return list(csv.reader(io.StringIO(gzip.decompress(content).decode())))[1:]
+
+
 def _met(people: People, day: Day) -> set[tuple[int, str, str]]:
-    """Return person, type and value of the identifiers that registrations and mails show."""
+    """Return person, type and value of what registrations, web forms and mails show."""
     found = set()
     for event in day.registrations:
         email = people.emails[people.app_address[event.person]][event.person]
         found.add((event.person, "registration", event.registration_id))
         found.add((event.person, "email", email))
+    for form in day.forms:
+        if form.is_ours:
+            found.add((form.person, "submission", form.submission_id))
+            found.add((form.person, "email", people.emails[0][form.person]))
     addressed = zip(day.mails.person.tolist(), day.mails.address.tolist(), strict=True)
     return found | {(one, "email", people.emails[address][one]) for one, address in addressed}
 

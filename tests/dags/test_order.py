@@ -44,8 +44,10 @@ def test_the_order_is_extracts_then_build_then_its_readers(bag: Any) -> None:
         "push_salesforce",
         "check_published_by_deadline",
         "fit_attribution",
+        "push_new_leads",
     }
-    assert order[-2:] == ["check_published_by_deadline", "fit_attribution"]
+    by_the_clock = ["check_published_by_deadline", "fit_attribution", "push_new_leads"]
+    assert order[-3:] == by_the_clock
 
 
 def test_the_models_are_fitted_once_a_month(bag: Any) -> None:

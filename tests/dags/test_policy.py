@@ -103,12 +103,37 @@ def test_the_writers_slot_is_taken_by_writers_alone(bag: Any) -> None:
             assert task.pool == "default_pool", task.task_id
 
 
+def test_the_lanes_slot_is_taken_by_the_lane_alone(bag: Any) -> None:
+    users = {dag_id for dag_id, task in tasks(bag) if task.pool == pools.SALESFORCE_NEW_LEADS}
+    assert users == {"push_new_leads"}
+    lane = bag.dags["push_new_leads"]
+    assert {task.task_id for task in lane.tasks} == {
+        "extract_app",
+        "extract_web_forms",
+        "push",
+        "verdict",
+    }
+    for task in lane.tasks:
+        assert task.pool == pools.SALESFORCE_NEW_LEADS, task.task_id
+        assert task.retries == 0, task.task_id  # the next run is the retry
+    # A task of another DAG weighs as much as it and all that comes behind it together.
+    others = [dag for dag in bag.dags.values() if dag is not lane]
+    heaviest = max(sum(task.priority_weight for task in dag.tasks) for dag in others)
+    assert min(task.priority_weight for task in lane.tasks) > heaviest
+    assert {task.task_id for task in lane.leaves} == {"push", "verdict"}
+
+
+def test_the_lane_comes_as_often_as_the_setting_says(bag: Any) -> None:
+    assert bag.dags["push_new_leads"].timetable.delta == timedelta(minutes=10)
+
+
 def test_every_pool_is_declared_in_the_settings_file(bag: Any) -> None:
     declared = {pool["pool_name"]: int(pool["pool_slot"]) for pool in read_settings_file().pools}
     used = {task.pool for _, task in tasks(bag)} - {"default_pool"}
     assert used <= set(declared)
     assert set(declared) >= OWN_POOLS
     assert declared[pools.WAREHOUSE_WRITER] == 1
+    assert declared[pools.SALESFORCE_NEW_LEADS] == 1
 
 
 def test_clock_schedules_follow_the_business_time_zone(bag: Any) -> None:
@@ -117,7 +142,7 @@ def test_clock_schedules_follow_the_business_time_zone(bag: Any) -> None:
         for dag_id, dag in bag.dags.items()
         if hasattr(dag.timetable, "expression")
     }
-    assert len(timed) == 8
+    assert len(timed) == 9
     for dag_id, timetable in timed.items():
         assert str(timetable.timezone) == "America/New_York", dag_id
     assert timed["check_published_by_deadline"].expression == "0 6 * * *"

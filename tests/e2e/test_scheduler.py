@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
 
 import pytest
-import requests
+from scheduled import AFTERWARDS, EXTRACTS, Api, make_world, scheduled_runs, second_night
 
 from touchproof.handoff import committed_handoff
 from touchproof.ledger.store import Ledger
 from touchproof.query import query
 from touchproof.settings import Settings
-from touchproof.world_clock import set_world_clock
 from touchproof_airflow import pretend
-from touchproof_airflow.planning import NightPlan, RunRequest
-from touchproof_airflow.ui import USER, AirflowServer
+from touchproof_airflow.ui import AirflowServer
 from touchproof_sandbox.salesforce import lifecycle
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
@@ -84,65 +77,12 @@ class Readers:
             thread.join()
 
 
-@dataclass(frozen=True)
-class Api:
-    """Speak to Airflow's REST API as the signed-in user."""
-
-    url: str
-    session: requests.Session
-
-    @classmethod
-    def of(cls, server: AirflowServer) -> Api:
-        session = requests.Session()
-        login = {"username": USER, "password": server.password()}
-        answer = session.post(f"{server.url}auth/token", json=login, timeout=60)
-        answer.raise_for_status()
-        session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return cls(f"{server.url}api/v2/", session)
-
-    def unpause(self, dag_id: str) -> None:
-        answer = self.session.patch(
-            f"{self.url}dags/{dag_id}", json={"is_paused": False}, timeout=60
-        )
-        answer.raise_for_status()
-
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        answer = self.session.get(f"{self.url}dags/{dag_id}/dagRuns", timeout=60)
-        answer.raise_for_status()
-        return list(answer.json()["dag_runs"])
-
-    def tasks(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        answer = self.session.get(
-            f"{self.url}dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=500", timeout=60
-        )
-        answer.raise_for_status()
-        return list(answer.json()["task_instances"])
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Make a small world, run its first night, and let the next one be due."""
-    settings = Settings(data_dir=tmp_path_factory.mktemp("scheduled"), world="demo")
-    environment = os.environ | {
-        "TOUCHPROOF_DATA_DIR": str(settings.data_dir),
-        "TOUCHPROOF_WORLD": settings.world,
-    }
-    command = [sys.executable, "-m", "touchproof_airflow", "run"]
-    subprocess.run([*command, "--customers", "1500", "--days", "45"], env=environment, check=True)
-    due = second_night(settings)
-    plan = NightPlan(due, due, False, "due")
-    pretend.ensure_days(settings, pretend.describe(settings, RunRequest()), plan)
-    pretend.ensure_salesforce(settings, plan)
-    set_world_clock(settings, datetime(due.year, due.month, due.day, 5, tzinfo=UTC) + ONE_DAY)
+    """Return a world whose second night is due."""
+    settings = make_world(tmp_path_factory.mktemp("scheduled"))
     yield settings
     lifecycle.stop(settings.paths.salesforce_server)
-
-
-ONE_DAY = timedelta(days=1)
-
-
-def second_night(settings: Settings) -> date:
-    return pretend.first_night(settings) + ONE_DAY
 
 
 @pytest.fixture(scope="module")
@@ -161,15 +101,6 @@ def scheduled(world: Settings) -> Iterator[tuple[Api, Readers]]:
     finally:
         readers.stopping.set()
         server.stop()
-
-
-EXTRACTS = tuple(f"extract_{name}" for name in "salesforce ga4 email media app banks".split())  # noqa: SIM905
-AFTERWARDS = ("push_salesforce", "export_evidence")
-
-
-def scheduled_runs(api: Api, dag_id: str) -> list[dict[str, Any]]:
-    """Return the runs that the scheduler made, not those of `make run`."""
-    return [run for run in api.runs(dag_id) if run["run_type"] != "manual"]
 
 
 def wait_for(api: Api, dag_ids: tuple[str, ...]) -> None:

@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 
 metadata = MetaData(
     naming_convention={
@@ -177,6 +177,23 @@ outbox = Table(
         postgresql_where=text("finished_at IS NULL"),
     ),
     Index("ix_outbox_org_id_night", "org_id", "night"),
+)
+
+# The leads that the lane of new leads sent, and how long each of them took.
+lane_leads = Table(
+    "lane_leads",
+    metadata,
+    Column("org_id", Text, nullable=False),
+    Column("source_key", Text, nullable=False),  # Touchproof_Key__c
+    Column("state", Text, nullable=False),  # sent, acknowledged, routed, refused
+    Column("object", Text),  # of the record, where Salesforce told it
+    Column("salesforce_id", Text),
+    Column("created_at", UtcDateTime, nullable=False),  # at its source
+    Column("landed_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    PrimaryKeyConstraint("org_id", "source_key"),
+    Index("ix_lane_leads_org_id_acknowledged_at", "org_id", "acknowledged_at"),
 )
 
 dead_letters = Table(

@@ -95,6 +95,7 @@ WHAT_TO_DO = {
     Check.NOT_REPEATED: "Ask the sender which of the rows with this key counts.",
 }
 
+EMAIL_PATTERN = r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]{2,}$"
 CURRENCIES = ("USD", "CAD")
 PRODUCT_LINES = ("savings", "checking", "loan", "transfer", "purchase")
 EMAIL_EVENTS = (
@@ -241,6 +242,13 @@ _APP_CONSENTS = (
     Rule(Check.EMAIL, "email"),
     _unique("consent_event_id"),
 )
+_WEB_FORM_SUBMISSIONS = (
+    *_required("submission_id", "submitted_at"),
+    *_moment("submitted_at"),
+    Rule(Check.EMAIL, "email"),
+    _one_of("marketing_consent", ("true", "false")),
+    _unique("submission_id"),
+)
 _BANK_OPENINGS = (
     *_required("reference", "product_line", "opened_at", "currency"),
     _one_of("product_line", PRODUCT_LINES[:4]),
@@ -303,6 +311,7 @@ _OF_ENTITY: dict[tuple[str, str], tuple[Rule, ...]] = {
     ("app", "registrations"): _APP_REGISTRATIONS,
     ("app", "products"): _APP_PRODUCTS,
     ("app", "consents"): _APP_CONSENTS,
+    ("web_forms", "submissions"): _WEB_FORM_SUBMISSIONS,
 }
 
 

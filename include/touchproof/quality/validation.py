@@ -13,9 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from touchproof.errors import GateFailedError
-from touchproof.quality.suites import Check, Rule
-
-EMAIL_PATTERN = r"^[^@\s,;]+@[^@\s,;]+\.[^@\s,;.]{2,}$"
+from touchproof.quality.suites import EMAIL_PATTERN, Check, Rule
 
 
 def judge(

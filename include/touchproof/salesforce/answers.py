@@ -8,7 +8,7 @@ what follows from an error (errors.py).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -174,12 +174,16 @@ def parse_row_error(text: str) -> RowError:
 
 @dataclass(frozen=True)
 class UpsertResult:
-    """Tell what became of one record of a Collections upsert, in request order."""
+    """Tell what became of one record of a Collections upsert, in request order.
+
+    `matches` are the records, as (object, Id), that a duplicate rule found instead.
+    """
 
     success: bool
     id: str = ""
     created: bool = False
     errors: tuple[RowError, ...] = ()
+    matches: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_answer(cls, answer: Mapping[str, Any]) -> UpsertResult:
@@ -195,4 +199,18 @@ class UpsertResult:
                 )
                 for error in answer.get("errors") or ()
             ),
+            matches=tuple(
+                match for error in answer.get("errors") or () for match in _matches(error)
+            ),
         )
+
+
+def _matches(error: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the records that a duplicate error names; REST misspells the member, SOAP doesn't."""
+    found = error.get("duplicateResult") or error.get("duplicateResut") or {}
+    for result in found.get("matchResults") or ():
+        for match in result.get("matchRecords") or ():
+            record = match.get("record") or {}
+            kind = (record.get("attributes") or {}).get("type") or result.get("entityType")
+            if kind and record.get("Id"):
+                yield str(kind), str(record["Id"])

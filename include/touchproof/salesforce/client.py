@@ -319,9 +319,23 @@ class Client:
             yield from read_rows(file)
 
     def collections_upsert(
-        self, object_name: str, external_id_field: str, records: Sequence[Mapping[str, Any]]
+        self,
+        object_name: str,
+        external_id_field: str,
+        records: Sequence[Mapping[str, Any]],
+        *,
+        saves_duplicates: bool | None = None,
+        assigns: bool | None = None,
     ) -> list[UpsertResult]:
         """Upsert up to 200 records in one call; results come in request order.
+
+        Args:
+            object_name: Object of all records.
+            external_id_field: `Id`, or the field by which Salesforce finds each record.
+            records: Values by API name, the key field among them.
+            saves_duplicates: What the org's duplicate rules are told; None says nothing.
+            assigns: Whether the org's assignment rules give leads an owner; where nothing is said
+                they do, also to leads that are only updated.
 
         Raises:
             ValueError: If there are more than 200 records.
@@ -333,7 +347,12 @@ class Client:
             "records": [{"attributes": {"type": object_name}, **record} for record in records],
         }
         path = f"composite/sobjects/{object_name}/{external_id_field}"
-        return self._transport.json("PATCH", path, _upsert_results, json=body)
+        headers = {}
+        if saves_duplicates is not None:
+            headers["Sforce-Duplicate-Rule-Header"] = f"allowSave={str(saves_duplicates).lower()}"
+        if assigns is not None:
+            headers["Sforce-Auto-Assign"] = str(assigns).upper()
+        return self._transport.json("PATCH", path, _upsert_results, json=body, headers=headers)
 
 
 def _limits(answer: Any) -> dict[str, LimitUsage]:

@@ -20,8 +20,10 @@ from typing import Any
 
 import pyarrow as pa
 from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from touchproof.clock import Clock
+from touchproof.errors import SalesforceError
 from touchproof.ledger import schema
 from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
 from touchproof.ledger.store import Ledger, arrow_table
@@ -32,6 +34,7 @@ from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.rules import KEY_FIELD
 from touchproof.salesforce.wire import Chunk
 
+NIGHTLY = "nightly"
 PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
 DONE, DISCARDED = "done", "discarded"
 
@@ -113,9 +116,11 @@ class Outbox:
         return arrow_table(rows, _ACKNOWLEDGED)
 
     def first_push_night(self) -> date | None:
-        """Return the night of the first job for this org, or None before it."""
+        """Return the night of the first nightly job for this org, or None before it."""
         table = schema.push_jobs
-        query = select(func.min(table.c.night)).where(table.c.org_id == self.org_id)
+        query = select(func.min(table.c.night)).where(
+            table.c.org_id == self.org_id, table.c.lane == NIGHTLY
+        )
         with self.ledger.reading() as connection:
             first: date | None = connection.scalar(query)
         return first
@@ -172,7 +177,15 @@ class Outbox:
                 }
                 for row in chunk.rows.to_pylist()
             ]
-            connection.execute(schema.outbox.insert(), rows)
+            try:
+                connection.execute(schema.outbox.insert(), rows)
+            except IntegrityError:
+                # Chosen by the lane of new leads after this push had planned.
+                raise SalesforceError(
+                    "Another push has some of these records in its outbox",
+                    where=group.name,
+                    todo="Push again: they go then, unless they need nothing any more.",
+                ) from None
         return OutboxJob(job_id, night, group.object, group.operation, PLANNED, len(rows), now)
 
     def mark(self, job: OutboxJob, state: str, salesforce_job_id: str) -> OutboxJob:
@@ -237,9 +250,13 @@ class Outbox:
             self._finish_job(connection, job, DISCARDED, now, message=message)
 
     def unfinished(self) -> list[OutboxJob]:
-        """Return the jobs that a killed run left, oldest first."""
+        """Return the jobs that a killed nightly run left, oldest first."""
         table = schema.push_jobs
-        query = select(table).where(table.c.org_id == self.org_id, table.c.finished_at.is_(None))
+        query = select(table).where(
+            table.c.org_id == self.org_id,
+            table.c.lane == NIGHTLY,
+            table.c.finished_at.is_(None),
+        )
         with self.ledger.reading() as connection:
             found = connection.execute(query.order_by(table.c.id)).all()
         return [

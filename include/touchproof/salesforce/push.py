@@ -2,7 +2,7 @@
 
 Belongs here: the order of a push (settle what a killed run left, acknowledge what was read, plan,
 budget, perform, report) and the commands about dead letters. Doesn't belong here: each of those
-steps; the new leads' lane, which comes with its own reader of landing.
+steps; the lane of new leads (lane.py), whose records it leaves alone.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlalchemy import select
 
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError
-from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
@@ -34,13 +32,14 @@ from touchproof.salesforce.dead_letters import (
     resolve_all_but,
 )
 from touchproof.salesforce.inputs import PushInputs, read_inputs
+from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
 from touchproof.salesforce.observe import (
     Observation,
     compare_observed,
     newest_extraction,
     overlay,
 )
-from touchproof.salesforce.outbox import Outbox, refused_records
+from touchproof.salesforce.outbox import NIGHTLY, Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
 from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
 from touchproof.salesforce.push_lock import push_lock
@@ -58,9 +57,7 @@ __all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"
 
 logger = logging.getLogger(__name__)
 
-NIGHTLY, NEW_LEADS = "nightly", "new-leads"
 _ALLOWANCE = "DailyApiRequests"
-_UNKNOWN_ORG = "unknown"
 
 
 def run_push(
@@ -117,7 +114,7 @@ def run_push(
 def dead_letters(settings: Settings, state: str | None = OPEN) -> list[DeadLetter]:
     """Return the records that Salesforce refused, open ones by default, all for state None."""
     ledger = Ledger.of(settings)
-    return list_dead_letters(ledger, _known_org(ledger), state)
+    return list_dead_letters(ledger, known_org(ledger), state)
 
 
 def replay(
@@ -134,7 +131,7 @@ def replay(
     What doesn't differ any more isn't sent, and its dead letter is resolved.
     """
     ledger = Ledger.of(settings)
-    letters = list_dead_letters(ledger, _known_org(ledger))
+    letters = list_dead_letters(ledger, known_org(ledger))
     only = frozenset((letter.object, letter.record_key) for letter in letters)
     push = _Push(settings, read_inputs(settings), ledger, clock, night, None, only)
     with push_lock(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
@@ -160,7 +157,7 @@ class _Push:
 
     def plan_only(self) -> PushReport:
         """Plan on the ledger and the handoff alone, without a call."""
-        org_id = _known_org(self.ledger)
+        org_id = known_org(self.ledger)
         outbox = Outbox(self.ledger, org_id, self.clock)
         acknowledged = outbox.acknowledged()
         observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
@@ -227,6 +224,10 @@ class _Push:
         is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
         limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
         plan = plan_push(self.inputs.desired, acknowledged, self.inputs.rules, limits)
+        held = lane_holds(self.ledger, known_org(self.ledger))
+        if held:
+            groups = (_without(group, held) for group in plan.groups)
+            plan = replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
         if self.only is None:
             return plan
         groups = (_restricted(group, self.only) for group in plan.groups)
@@ -236,7 +237,7 @@ class _Push:
         self, plan: PushPlan, estimate: CostEstimate, usage: LimitUsage | None
     ) -> tuple[tuple[PlanGroup, ...], str | None]:
         """Return what may go now and why the rest doesn't; consent goes in any case."""
-        share = self.settings.salesforce_reserve_share
+        share = self.settings.salesforce_reserve_share + self.settings.salesforce_lane_share
         if usage is None or has_room(usage, estimate.calls, share):
             return plan.sendable, plan.waiting_reason
         consent = tuple(group for group in plan.groups if group.kind == "consent")
@@ -244,7 +245,8 @@ class _Push:
             return consent, plan.waiting_reason
         reason = (
             f"The plan needs about {estimate.calls} calls, {usage.remaining} of {usage.max} are "
-            f"left and {share:.0%} are reserved for other systems. It goes with a later push."
+            f"left and {share:.0%} are reserved for other systems and new leads. It goes with a "
+            "later push."
         )
         return consent, reason
 
@@ -258,6 +260,7 @@ class _Push:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
         still = {(refusal.object, refusal.record) for refusal in refusals} | unfinished
+        still |= lane_refusals(self.ledger, org_id, self.inputs.night)
         sent = {result.group.name for result in results if result.failure is None}
         for group in plan.groups:
             if group.name not in sent:
@@ -312,14 +315,10 @@ _EMPTY_PLAN = PushPlan((), (), 0, 0, "", None)
 
 
 def _require_lane(lane: str) -> None:
-    if lane == NEW_LEADS:
-        raise BadInputError(
-            "The lane of new leads isn't part of this version",
-            where=f"lane {lane}",
-            todo="Push the nightly lane; it creates new leads too.",
-        )
     if lane != NIGHTLY:
-        raise BadInputError("There is no such lane", where=f"lane {lane}", todo="Use nightly.")
+        raise BadInputError(
+            "There is no such lane", where=f"lane {lane}", todo="Use nightly or new-leads."
+        )
 
 
 def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: PushReport) -> None:
@@ -339,8 +338,8 @@ def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: 
         ) from failure
 
 
-def _without(group: PlanGroup, records: set[tuple[str, str]]) -> PlanGroup:
-    """Return a group without the records that an unfinished job may still write, by either name."""
+def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGroup:
+    """Return a group without some records, named by Id or by key."""
     names = {record for name, record in records if name == group.object}
     columns = [group.rows.column(column).to_pylist() for column in ("record", "record_key")]
     is_free = [names.isdisjoint(pair) for pair in zip(*columns, strict=True)]
@@ -378,10 +377,3 @@ def _with_calls(report: PushReport, client: Client, usage: LimitUsage | None) ->
         allowance_used=usage.used if usage else None,
         allowance_max=usage.max if usage else None,
     )
-
-
-def _known_org(ledger: Ledger) -> str:
-    """Return the org that the ledger belongs to, without asking it."""
-    query = select(schema.meta.c.value).where(schema.meta.c.name == "org_id")
-    with ledger.reading() as connection:
-        return str(connection.scalar(query) or _UNKNOWN_ORG)

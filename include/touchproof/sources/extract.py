@@ -37,6 +37,7 @@ from touchproof.sources.arrivals import (
 from touchproof.sources.definition import EntityDefinition, ExtractReport, SourceKind
 from touchproof.sources.faults import StructuralFaultError
 from touchproof.sources.registry import source_named
+from touchproof.sources.source_lock import source_lock
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +63,16 @@ def extract(
     Raises:
         BadInputError: If the source is unknown.
         SourceUnavailableError: If it doesn't answer; nothing half-landed stays visible.
+        LockTimeoutError: If another extract of the same source doesn't end.
     """
     definition = source_named(source)
     if definition.kind is SourceKind.SERVICE:
         if definition.extract is None:
             raise SourceUnavailableError("The source has no extract", where=source)
         return definition.extract(night, settings, clock, from_, to)
-    run = _FileRun(source, definition.entities, night, settings, clock())
-    return run.execute(_reread(from_, to))
+    with source_lock(settings.paths.landing, source, timeout_seconds=settings.lock_timeout_seconds):
+        run = _FileRun(source, definition.entities, night, settings, clock())
+        return run.execute(_reread(from_, to))
 
 
 def _reread(from_: date | None, to: date | None) -> Callable[[Window], bool]:

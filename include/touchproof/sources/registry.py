@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from touchproof.errors import BadInputError
-from touchproof.sources import app, email, ga4, ledger, media, salesforce
+from touchproof.sources import app, email, ga4, ledger, media, salesforce, web_forms
 from touchproof.sources.banks import bank_sources
 from touchproof.sources.definition import (
     EntityDefinition,
@@ -37,6 +37,7 @@ SOURCES: MappingProxyType[str, SourceDefinition] = MappingProxyType(
             email.SOURCE,
             media.SOURCE,
             app.SOURCE,
+            web_forms.SOURCE,
             *bank_sources(),
             ledger.SOURCE,
         )

@@ -118,6 +118,8 @@ class Crm:
                 )
 
     def _take_form(self, form: FormLead, rng: np.random.Generator) -> None:
+        if form.is_ours:
+            return
         draw = int(rng.integers(0, 100_000))
         says_tv = form.remembers_tv and draw % 3 > 0
         source = "" if says_tv else lead_source(form.origin, draw)

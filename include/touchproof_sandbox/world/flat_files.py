@@ -1,4 +1,4 @@
-"""The plain files of a day: the app's exports.
+"""The plain files of a day: the exports of the app and of the website's forms.
 
 Belongs here: columns, spellings, separators and character sets of each file. Doesn't belong here:
 what happened (the simulation), what media cost (media_files.py), the banks' files (bank_files.py).
@@ -13,7 +13,7 @@ from touchproof_sandbox.world.campaigns import CAMPAIGNS, DIRECT, ORGANIC, PRODU
 from touchproof_sandbox.world.files import csv_text, gzip_bytes
 from touchproof_sandbox.world.people import People
 from touchproof_sandbox.world.randomness import stream
-from touchproof_sandbox.world.records import Day, Registration
+from touchproof_sandbox.world.records import Day, FormLead, Registration
 
 LEAD_SPELLINGS = ("Google", "google ads", "GOOGLE", "AdWords", "google_cpc", "Googl")
 REGISTRATION_COLUMNS = ("registration_id", "app_user_id", "registered_at", "email", "phone",
@@ -24,6 +24,9 @@ PRODUCT_COLUMNS = ("ledger_entry_id", "entry_type", "account_id", "app_user_id",
              "application_started_at")  # fmt: skip
 _CONSENTS = ("consent_event_id", "app_user_id", "email", "channel", "state", "changed_at",
              "source")  # fmt: skip
+SUBMISSION_COLUMNS = ("submission_id", "submitted_at", "form_name", "email", "phone",
+                       "first_name", "last_name", "postal_code", "country", "lead_source",
+                       "lead_comment", "web_client_id", "marketing_consent")  # fmt: skip
 
 
 def lead_source(origin: int, draw: int) -> str:
@@ -88,6 +91,37 @@ def app_files(seed: int, people: People, day: Day) -> dict[str, bytes]:
         for name, (header, rows) in tables.items()
         if rows
     }
+
+
+def web_form_files(seed: int, people: People, day: Day) -> dict[str, bytes]:
+    """Return the day's file of the forms that come to us; a day without any has none."""
+    forms = [form for form in day.forms if form.is_ours]
+    if not forms:
+        return {}
+    draws = stream(seed, "form-typing", day.day).integers(0, 100_000, len(forms)).tolist()
+    rows = [_submission(people, form, draw) for form, draw in zip(forms, draws, strict=True)]
+    content = csv_text(SUBMISSION_COLUMNS, rows).encode()
+    return {f"submissions_{calendar.date_of(day.day):%Y%m%d}.csv.gz": gzip_bytes(content)}
+
+
+def _submission(people: People, form: FormLead, draw: int) -> list[Any]:
+    person = form.person
+    says_tv = form.remembers_tv and draw % 3 > 0
+    return [
+        form.submission_id,
+        calendar.iso_utc(form.at),
+        ("rate_alert", "callback")[draw % 2],
+        messy_email(people.emails[0][person], draw),
+        "" if person % 4 == 0 else people.phones[person],
+        "" if person % 61 == 0 else people.first_names[person],
+        people.last_names[person],
+        "" if person % 7 == 0 else people.postal_codes[person],
+        people.country(person),
+        "" if says_tv else lead_source(form.origin, draw),
+        ("TV ad", "tv ad", "Saw the TV ad")[draw % 3] if says_tv else "",
+        "" if people.refuses_analytics[person] else people.cookies[form.device][person],
+        "true" if form.has_consent else "false",
+    ]
 
 
 def _registration(people: People, event: Registration, draw: int) -> list[Any]:

@@ -22,7 +22,7 @@ from touchproof_sandbox.world.campaigns import CAMPAIGNS
 from touchproof_sandbox.world.ga4_rows import MESSAGES, Rows
 from touchproof_sandbox.world.ga4_sources import HOST, PAGES, addresses_of
 from touchproof_sandbox.world.people import People
-from touchproof_sandbox.world.records import Day
+from touchproof_sandbox.world.records import Day, submission_id
 
 
 def event_params(people: People, day: Day, rows: Rows, pages: Index, refused: Mask) -> ArrowArray:
@@ -88,7 +88,7 @@ def _text_params(
         ("page_title", page_view, texts([PAGES[n].title() or "Home" for n in first_pages])),
         ("recipient_id", landing & linked, texts(recipients)),
         ("recipient_id", form, texts([people.recipients[0][who] for who in person])),
-        ("submission_id", lead, texts([f"web_{day.day:04d}{n:05d}" for n in range(count)])),
+        ("submission_id", lead, texts([submission_id(day.day, n) for n in range(count)])),
         ("campaign_code", messages, codes),
         ("message_name", messages, codes),
         ("referral_token", click, texts([people.referral_token(who) for who in person])),

@@ -26,6 +26,11 @@ WELCOME, FORM_CONFIRMATION = -1, -2
 """Service mails; campaign mails carry their campaign number."""
 
 
+def submission_id(day: int, session: int) -> str:
+    """Name the web form that was sent in a session, by the session's place in its day."""
+    return f"web_{day:04d}{session:05d}"
+
+
 @dataclass(frozen=True)
 class Sessions:
     """Hold web and app sessions, one value a session, in order of start.
@@ -160,12 +165,20 @@ class Installs:
 
 @dataclass(frozen=True)
 class FormLead:
-    """Describe a web form that somebody sent."""
+    """Describe a web form that somebody sent.
 
+    A plug-in of the CRM takes it at once, unless it is one of ours (`is_ours`): those come to us as
+    files. `has_consent` says whether the box for e-mails was ticked.
+    """
+
+    submission_id: str
     person: int
     at: int
+    device: int
     origin: int
     remembers_tv: bool
+    is_ours: bool
+    has_consent: bool
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,12 @@ from touchproof_sandbox.world.records import (
     Mails,
     Registration,
     Sessions,
+    submission_id,
 )
 from touchproof_sandbox.world.spots import spots_aired_on
 from touchproof_sandbox.world.state import EXPOSURE_DECAY, State
+
+_OUR_FORMS_SHARE, _CONSENT_SHARE = 0.2, 0.7
 
 
 class Simulation:
@@ -103,14 +106,25 @@ class Simulation:
 
 
 def _forms(seed: int, day: int, sessions: Sessions, state: State) -> tuple[FormLead, ...]:
-    rng = stream(seed, "form-memory", day)
+    rng, kinds = stream(seed, "form-memory", day), stream(seed, "form-kind", day)
     found = []
     for index in np.flatnonzero(sessions.flags & FORM):
         person = int(sessions.person[index])
         remembers = bool(state.exposure[person, list(numbers_of("tv"))].sum() > 0.5)
         remembers = remembers and rng.random() < 0.5
-        at = int(sessions.started[index]) + 240
-        found.append(FormLead(person, at, int(sessions.origin[index]), remembers))
+        ours, consents = (kinds.random(2) < (_OUR_FORMS_SHARE, _CONSENT_SHARE)).tolist()
+        found.append(
+            FormLead(
+                submission_id(day, int(index)),
+                person,
+                int(sessions.started[index]) + 240,
+                int(sessions.device[index]),
+                int(sessions.origin[index]),
+                remembers,
+                ours,
+                consents,
+            )
+        )
     return tuple(found)
 
 

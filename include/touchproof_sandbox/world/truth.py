@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.people import People
-from touchproof_sandbox.world.records import BankOpening, Cause, Registration
+from touchproof_sandbox.world.records import BankOpening, Cause, FormLead, Registration
 from touchproof_sandbox.world.state import State
 
 _MOMENT = pa.timestamp("us", tz="UTC")
@@ -25,12 +25,16 @@ def person_key(person: int) -> str:
 
 
 def people_table(
-    people: People, crm: Crm, registrations: list[Registration], state: State
+    people: People,
+    crm: Crm,
+    registrations: list[Registration],
+    forms: list[FormLead],
+    state: State,
 ) -> pa.Table:
     """Return one row per person and identifier that was ever shown to a source system.
 
     Columns: true_person, identifier_type (cookie, install, app_user, email, recipient, phone,
-    registration, lead, contact), identifier.
+    registration, submission, lead, contact), identifier.
     """
     rows: list[tuple[int, str, str]] = []
     for device in range(3):
@@ -46,6 +50,8 @@ def people_table(
     for event in registrations:
         rows.append((event.person, "app_user", people.app_users[event.person]))
         rows.append((event.person, "registration", event.registration_id))
+    for form in forms:
+        rows.append((form.person, "submission", form.submission_id))
     for person, leads in crm.leads_of.items():
         rows.extend((person, "lead", lead) for lead in leads)
     rows.extend((person, "contact", contact) for person, contact in crm.contact_of.items())

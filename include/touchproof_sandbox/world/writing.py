@@ -20,13 +20,13 @@ from touchproof_sandbox.world.api_log import KEPT_DAYS, log_file
 from touchproof_sandbox.world.bank_files import bank_files
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.crm_records import OBJECTS, table_of
-from touchproof_sandbox.world.flat_files import app_files
+from touchproof_sandbox.world.flat_files import app_files, web_form_files
 from touchproof_sandbox.world.ga4 import EventTable, event_table
 from touchproof_sandbox.world.mail_events import mail_events
 from touchproof_sandbox.world.media_files import media_files
 from touchproof_sandbox.world.mess import HOSTILE, ORDINARY
 from touchproof_sandbox.world.people import People, make_people
-from touchproof_sandbox.world.records import BankOpening, Cause, Day, Registration
+from touchproof_sandbox.world.records import BankOpening, Cause, Day, FormLead, Registration
 from touchproof_sandbox.world.simulation import Simulation
 from touchproof_sandbox.world.truth import causes_table, people_table, skips_table
 from touchproof_sandbox.world.tv_truth import AnsweredSpots
@@ -56,6 +56,7 @@ class GenerationReport:
 @dataclass
 class _Truth:
     registrations: list[Registration] = field(default_factory=list)
+    forms: list[FormLead] = field(default_factory=list)
     causes: list[Cause] = field(default_factory=list)
     openings: list[BankOpening] = field(default_factory=list)
     spots: AnsweredSpots = field(default_factory=AnsweredSpots)
@@ -63,6 +64,7 @@ class _Truth:
 
     def take(self, day: Day) -> None:
         self.registrations.extend(day.registrations)
+        self.forms.extend(form for form in day.forms if form.is_ours)
         self.causes.extend(day.causes)
         self.openings.extend(day.openings)
         self.spots.take(day)
@@ -152,7 +154,7 @@ class World:
             if progress is not None:
                 progress(day.day + 1, truth_day + 1)
         tables = {
-            "people": people_table(people, crm, truth.registrations, simulation.state),
+            "people": people_table(people, crm, truth.registrations, truth.forms, simulation.state),
             "causes": causes_table(truth.known_causes()),
             "skips": skips_table(people, truth.openings, simulation.state),
             "tv_spots": truth.spots.spots_table(),
@@ -200,6 +202,8 @@ class World:
             writer.write(f"{folder}/media/{name}", content)
         for name, content in app_files(self.seed, self.people, day).items():
             writer.write(f"{folder}/app/{name}", content)
+        for name, content in web_form_files(self.seed, self.people, day).items():
+            writer.write(f"{folder}/web_forms/{name}", content)
         for bank, named in bank_files(self.seed, self.people, day).items():
             for name, content in named.items():
                 writer.write(f"{folder}/{bank}/{name}", content)

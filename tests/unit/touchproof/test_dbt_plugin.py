@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchproof.dbt_plugin import masked, pseudonym_macro
+from touchproof.dbt_plugin import masked
+from touchproof.pseudonym import pseudonym_macro
 from touchproof.warehouse import connect_memory
 
 

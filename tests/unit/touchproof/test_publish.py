@@ -51,6 +51,7 @@ TABLES = {
         "select 'Lead' as object, 'someone@example.com' as record_key, 'true' as opted_out"
     ),
     "seeds.salesforce_fields": "select 'Lead' as object, 'Touchproof_Score__c' as field",
+    "seeds.source_spellings": "select 'tv ad' as spelling, 'TV' as lead_source",
     "seeds.bank_terms": "select 'northlake' as bank_id, 5000 as fee_cents",
     "seeds.skip_eligibility_rules": "select 10 as rule_order, 'no_terms' as code",
     "seeds.skip_match_methods": "select 1 as match_tier, 'email' as match_method",
@@ -160,6 +161,7 @@ def test_a_built_night_is_published_with_handoff_and_commit_row(built: Settings)
     assert set(row.handoff_hashes) == {
         "sync/sync_lead_consent.parquet",
         "sync/salesforce_fields.parquet",
+        "sync/source_spellings.parquet",
         "evidence/fct_skip_referrals.parquet",
         "evidence/mart_commission_evidence.parquet",
         "evidence/bank_terms.parquet",
@@ -192,7 +194,7 @@ def test_the_published_file_is_read_only_and_the_handoff_private(built: Settings
     folder = last_committed_handoff(built)
     assert folder is not None
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len(files) == 9
+    assert len(files) == 10
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 

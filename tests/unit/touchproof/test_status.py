@@ -85,6 +85,20 @@ def test_the_json_keeps_its_schema(settings: Settings, night: Ledger) -> None:
     assert content["allowance"] == {"used": 40, "max": 100_000}
 
 
+def test_the_lanes_latency_is_that_of_its_last_tick(
+    settings: Settings, night: Ledger, fixed_clock: Callable[[], datetime]
+) -> None:
+    for leads in (3, 4):
+        took = {"leads": leads, "p50_seconds": 61.5, "p99_seconds": 88.0}
+        night.record_run(NIGHT, "push:new-leads", "ok", {"latency": took}, fixed_clock())
+    content = status_json(collect_status(settings))
+    jsonschema.validate(content, SCHEMA)
+    assert content["new_leads"] == {"leads": 4, "p50_seconds": 61.5, "p99_seconds": 88.0}
+    out = StringIO()
+    print_status(collect_status(settings), Console(file=out, width=100, highlight=False))
+    assert "4 new leads in 24 hours" in out.getvalue() and "88 s (p99)" in out.getvalue()
+
+
 def test_a_status_with_a_foreign_member_would_break_the_schema(settings: Settings) -> None:
     content = status_json(collect_status(settings)) | {"surprise": 1}
     with pytest.raises(jsonschema.ValidationError):

@@ -25,6 +25,17 @@ creations as (
 
     select
         identifiers.person_id,
+        submissions.submitted_at as lead_created_at
+    from {{ ref('stg_web_forms__submissions') }} as submissions
+    inner join {{ ref('int_person_identifiers') }} as identifiers
+        on
+            identifiers.identifier_type = 'submission'
+            and submissions.submission_id = identifiers.identifier
+
+    union all
+
+    select
+        identifiers.person_id,
         leads.created_at as lead_created_at
     from {{ ref('stg_salesforce__leads') }} as leads
     inner join {{ ref('int_person_identifiers') }} as identifiers

@@ -18,6 +18,21 @@ app_consents as (
 
 ),
 
+-- A ticked box consents; an empty one withdraws nothing that was said elsewhere.
+web_form_consents as (
+
+    select
+        'email' as identifier_type,
+        email as identifier,
+        'email' as channel,
+        'opted_in' as consent_state,
+        submitted_at as changed_at,
+        'web_forms' as source_system
+    from {{ ref('stg_web_forms__submissions') }}
+    where email is not null and has_marketing_consent and submitted_at is not null
+
+),
+
 -- A complaint is an opt-out too; whoever subscribes again opts in again.
 email_consents as (
 
@@ -56,6 +71,8 @@ salesforce_consents as (
 final as (
 
     select * from app_consents
+    union all
+    select * from web_form_consents
     union all
     select * from email_consents
     union all

@@ -5,18 +5,7 @@ with
 
 latest_words as (
 
-    select
-        identifier_type,
-        identifier,
-        channel,
-        consent_state,
-        changed_at
-    from {{ ref('int_consent_events_unioned') }}
-    qualify row_number() over (
-        partition by identifier_type, identifier, channel
-        -- At the same moment an opt-out goes before an opt-in.
-        order by changed_at desc, consent_state desc
-    ) = 1
+    select * from {{ latest_consent_words() }} as latest_rows
 
 ),
 
@@ -38,11 +27,7 @@ person_words as (
     -- What the ledger suppresses stays suppressed whatever the sources say.
     select
         identifiers.person_id,
-        case
-            when suppressions.channel in ('email', 'sms', 'push', 'analytics')
-                then suppressions.channel
-            else 'email'
-        end as channel,
+        {{ suppressed_channel('suppressions.channel') }} as channel,
         'opted_out' as consent_state,
         suppressions.suppressed_at as changed_at
     from {{ ref('stg_ledger__suppressions') }} as suppressions

@@ -42,6 +42,13 @@ seen as (
     union all
 
     select
+        'submission:' || submission_id as identifier_key,
+        submitted_at as first_seen_at
+    from {{ ref('stg_web_forms__submissions') }}
+
+    union all
+
+    select
         'app_user:' || app_user_id as identifier_key,
         occurred_at as first_seen_at
     from {{ ref('stg_app__products') }}

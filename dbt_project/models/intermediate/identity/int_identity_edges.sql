@@ -85,6 +85,28 @@ links as (
     union all
 
     select
+        'submission' as left_type,
+        submission_id as left_value,
+        'email' as right_type,
+        email as right_value,
+        submitted_at as first_seen_at
+    from {{ ref('stg_web_forms__submissions') }}
+    where email is not null
+
+    union all
+
+    select
+        'cookie' as left_type,
+        web_client_id as left_value,
+        'submission' as right_type,
+        submission_id as right_value,
+        submitted_at as first_seen_at
+    from {{ ref('stg_web_forms__submissions') }}
+    where web_client_id is not null
+
+    union all
+
+    select
         'lead' as left_type,
         lead_id as left_value,
         'email' as right_type,
@@ -118,7 +140,19 @@ links as (
 
     union all
 
-    -- The key of a lead that came from a web form names the submission, and its browser.
+    -- The key of a lead that we created from a web form names the submission.
+    select
+        'lead' as left_type,
+        lead_id as left_value,
+        'submission' as right_type,
+        substring(touchproof_key, 5) as right_value,
+        created_at as first_seen_at
+    from {{ ref('stg_salesforce__leads') }}
+    where touchproof_key like 'web:%'
+
+    union all
+
+    -- GA4 knows the submission too, and its browser.
     select
         'lead' as left_type,
         leads.lead_id as left_value,
@@ -216,7 +250,9 @@ final as (
         single_links.first_seen_at,
         single_links.left_type || ':' || single_links.left_value as left_identifier,
         single_links.right_type || ':' || single_links.right_value as right_identifier,
-        left_shared.identifier is null and right_shared.identifier is null as is_linking
+        left_shared.identifier is null and right_shared.identifier is null as is_linking,
+        left_shared.identifier is not null as is_left_shared,
+        right_shared.identifier is not null as is_right_shared
     from single_links
     left join shared_identifiers as left_shared
         on

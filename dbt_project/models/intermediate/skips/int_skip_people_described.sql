@@ -18,6 +18,23 @@ registrations as (
 
 ),
 
+submissions as (
+
+    select
+        identifiers.person_id,
+        records.first_name,
+        records.last_name,
+        cast(null as date) as birth_date,
+        records.postal_code,
+        records.phone
+    from {{ ref('stg_web_forms__submissions') }} as records
+    inner join {{ ref('int_person_identifiers') }} as identifiers
+        on
+            records.submission_id = identifiers.identifier
+            and identifiers.identifier_type = 'submission'
+
+),
+
 contacts as (
 
     select
@@ -57,6 +74,8 @@ leads as (
 records as (
 
     select * from registrations
+    union all
+    select * from submissions
     union all
     select * from contacts
     union all

@@ -17,7 +17,21 @@ reports as (
 
     union all
 
-    -- A lead that we made from a registration says nothing that the registration hasn't said.
+    select
+        'web_forms' as source_system,
+        'submission:' || submission_id as source_event_key,
+        'submission' as identifier_type,
+        submission_id as identifier,
+        submitted_at as touched_at,
+        lead_source,
+        lead_comment,
+        _batch_id,
+        _landed_at
+    from {{ ref('stg_web_forms__submissions') }}
+
+    union all
+
+    -- A lead that we made says nothing that its registration or web form hasn't said.
     select
         'salesforce' as source_system,
         'lead:' || lead_id as source_event_key,
@@ -29,7 +43,7 @@ reports as (
         _batch_id,
         _landed_at
     from {{ ref('stg_salesforce__leads') }}
-    where coalesce(touchproof_key, '') not like 'app:%'
+    where touchproof_key is null or not regexp_matches(touchproof_key, '^(app|web):')
 
 ),
 

@@ -57,6 +57,8 @@ RULES = [
     ("Lead", "FirstName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "LastName", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "Company", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
+    ("Lead", "Email", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
+    ("Lead", "LeadSource", "fill_if_empty", "keep", False, "sync_lead_attributes", "text"),
     ("Lead", "Phone", "crm", "keep", False, "sync_lead_attributes", "text"),
     (
         "Contact",
@@ -66,6 +68,15 @@ RULES = [
         True,
         "sync_contact_consent",
         "boolean",
+    ),
+    (
+        "Contact",
+        "Touchproof_Email_Consent__c",
+        "touchproof",
+        "overwrite",
+        True,
+        "sync_contact_consent",
+        "text",
     ),
     (
         "Contact",
@@ -100,7 +111,7 @@ MODELS = {
             "Company",
         ),
     ),
-    "sync_contact_consent": ("Contact", ("HasOptedOutOfEmail",)),
+    "sync_contact_consent": ("Contact", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
     "sync_contact_attributes": ("Contact", ("Touchproof_Stage__c",)),
     "sync_campaign_performance": ("Campaign", ("Touchproof_Spend__c",)),
 }
@@ -153,12 +164,16 @@ def acknowledged_table(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> 
 
 @dataclass
 class Crm:
-    """A running org, the world that pushes to it, and the sync rows that its handoff will have."""
+    """A running org, the world that pushes to it, and the sync rows that its handoff will have.
+
+    `others` are further tables of the handoff, by name.
+    """
 
     settings: Settings
     control: Control
     night: date = FIRST_NIGHT
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    others: dict[str, pa.Table] = field(default_factory=dict)
 
     def clock(self) -> datetime:
         """Show 02:00 UTC after the night, in which everything of that night happens."""
@@ -234,6 +249,7 @@ class Crm:
         tables["sync_salesforce_observed"] = pa.Table.from_pylist(observed, shape)
         objects = {MODELS[model][0] for model in self.rows}
         tables["salesforce_fields"] = rules_seed(objects)
+        tables |= self.others
         commit_handoff(self.settings, self.night, tables)
 
     def next_night(self) -> None:

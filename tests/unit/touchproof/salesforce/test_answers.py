@@ -107,3 +107,24 @@ def test_an_error_knows_whether_to_try_again_and_whether_it_may_have_happened(
 
     assert (error.is_transient, error.is_outcome_unknown) == (is_transient, is_outcome_unknown)
     assert error.todo
+
+
+@pytest.mark.parametrize("member", ["duplicateResult", "duplicateResut"])
+def test_a_duplicate_error_names_the_records_that_match(member: str) -> None:
+    match = {"attributes": {"type": "Contact", "url": "/x"}, "Id": "003000000000001AAA"}
+    found = {
+        "allowSave": True,
+        "matchResults": [
+            {"entityType": "Contact", "matchRecords": [{"record": match}], "size": 1},
+            {"entityType": "Lead", "matchRecords": [{"record": {"Id": "00Q000000000001AAA"}}]},
+        ],
+    }
+    error = {"statusCode": "DUPLICATES_DETECTED", "message": "?", "fields": [], member: found}
+    result = UpsertResult.from_answer({"success": False, "errors": [error]})
+    assert result.matches == (("Contact", "003000000000001AAA"), ("Lead", "00Q000000000001AAA"))
+    assert result.errors[0].code == "DUPLICATES_DETECTED"
+
+
+def test_a_refusal_without_matches_has_none() -> None:
+    error = {"statusCode": "DUPLICATES_DETECTED", "message": "?", "fields": []}
+    assert UpsertResult.from_answer({"success": False, "errors": [error]}).matches == ()

@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 from durable_steps import Moment, Step, numbered
-from killed_push import kill_a_push, small_jobs
+from killed_processes import kill_a_push, small_jobs
 from night_world import NightWorld
 
 BASE = "/services/data/v64.0"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from durable_steps import Step
-from killed_push import kill_a_push
+from killed_processes import kill_a_push
 
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.push import PushFailedError, PushReport, run_push

@@ -16,6 +16,7 @@ def test_the_sources_of_the_design_are_there() -> None:
         "email",
         "media",
         "app",
+        "web_forms",
         "bank_aurore",
         "bank_harbor",
         "bank_laurent",

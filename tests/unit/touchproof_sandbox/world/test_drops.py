@@ -229,6 +229,28 @@ def test_registrations_show_the_mess_of_real_forms(small_world: Path) -> None:
         assert any(row[column] for row in rows), column
 
 
+def test_our_web_forms_are_known_to_ga4_and_not_to_the_crm(
+    small_world: Path, events: pa.Table
+) -> None:
+    rows = rows_of(small_world, "web_forms/submissions_*.csv.gz")
+    assert all(row["submitted_at"][:10] == row["_day"] for row in rows)
+    assert {row["marketing_consent"] for row in rows} == {"true", "false"}
+    seen = {
+        (param["value"]["string_value"], event["user_pseudo_id"] or "")
+        for event in events.select(["event_name", "user_pseudo_id", "event_params"]).to_pylist()
+        if event["event_name"] == "generate_lead"
+        for param in event["event_params"]
+        if param["key"] == "submission_id"
+    }
+    last = max(row["_day"] for row in rows)
+    ours = {(row["submission_id"], row["web_client_id"]) for row in rows if row["_day"] < last}
+    assert ours and ours < seen
+    seed = pq.read_table(small_world / "salesforce" / "seed" / "Lead.parquet").to_pylist()
+    moments = {(lead["Email"].strip().lower(), lead["CreatedDate"][:10]) for lead in seed}
+    formed = {(row["email"].strip().lower(), row["submitted_at"][:10]) for row in rows}
+    assert len(formed & moments) < len(formed) / 10  # a few register the same day
+
+
 def test_maple_writes_latin_1_with_decimal_commas_and_dates_only(small_world: Path) -> None:
     texts = [p.read_bytes().decode("latin-1") for p in small_world.glob("drops/*/bank_maple/*")]
     rows = [row for text in texts for row in csv.DictReader(io.StringIO(text), delimiter=";")]

@@ -49,8 +49,8 @@ def test_every_identifier_belongs_to_one_person(small_world: Path) -> None:
     assert {len(people) for people in owners.values()} == {1}
     kinds = {kind for kind, _ in owners}
     assert kinds == {
-        "cookie", "install", "app_user", "email", "recipient", "phone", "registration", "lead",
-        "contact",
+        "cookie", "install", "app_user", "email", "recipient", "phone", "registration",
+        "submission", "lead", "contact",
     }  # fmt: skip
 
 
@@ -65,6 +65,16 @@ def test_every_identifier_of_the_drops_is_in_the_truth(small_world: Path) -> Non
     for row in app_rows(small_world, "registrations"):
         assert ("app_user", row["app_user_id"]) in known
         assert ("email", row["email"].strip().lower()) in known
+    owners = {
+        (row["identifier_type"], row["identifier"]): row["true_person"]
+        for row in truth(small_world, "people")
+    }
+    for path in small_world.glob("drops/*/web_forms/*.csv.gz"):
+        for row in csv.DictReader(io.StringIO(gzip.decompress(path.read_bytes()).decode())):
+            owner = owners["submission", row["submission_id"]]
+            assert owners["email", row["email"].strip().lower()] == owner
+            if row["web_client_id"]:
+                assert owners["cookie", row["web_client_id"]] == owner
 
 
 def test_people_with_several_devices_and_addresses_exist(small_world: Path) -> None:

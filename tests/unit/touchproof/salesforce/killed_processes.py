@@ -1,6 +1,6 @@
-"""Push in a process of its own and die before or after one durable step, as `kill -9` does.
+"""Push or tick in a process of its own and die before or after one durable step, by `kill -9`.
 
-Belongs here: the process, and the limits by which a few rows make many jobs. The processes are
+Belongs here: the processes, and the limits by which a few rows make many jobs. The processes are
 forked from one that has only imported what a push needs, so that a death costs no start.
 """
 
@@ -9,15 +9,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from unittest import mock
 
 from durable_steps import Moment, Step, numbered
 
 from touchproof.salesforce import budget, perform
 from touchproof.salesforce.compare import PlanGroup
+from touchproof.salesforce.lane import run_lane
 from touchproof.salesforce.push import run_push
 from touchproof.salesforce.wire import MAX_JOB_BYTES, Chunk, job_chunks
 from touchproof.settings import Settings
@@ -26,7 +28,9 @@ MULTIPART_CHARACTERS = 6_000
 CAMPAIGN_JOB_BYTES = 500
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["touchproof.salesforce.push"])  # it knows no path of the tests
+_forks.set_forkserver_preload(  # it knows no path of the tests
+    ["touchproof.salesforce.lane", "touchproof.salesforce.push"]
+)
 
 
 @contextmanager
@@ -53,18 +57,40 @@ def kill_a_push(settings: Settings, night: date, step: Step, moment: Moment) -> 
         step: Where it dies; with number 0 at the first step of this name.
         moment: Before or after the step.
     """
-    process = _forks.Process(target=_push_and_die, args=(settings, night, step, moment))
+    _kill(_push, (settings, night), step, moment)
+
+
+def kill_a_tick(settings: Settings, now: datetime, step: Step, moment: Moment) -> None:
+    """Run a tick of the lane of new leads in a process that dies there; as `kill_a_push`."""
+    _kill(_tick, (settings, now), step, moment)
+
+
+def _kill(
+    work: Callable[..., None], arguments: tuple[Any, ...], step: Step, moment: Moment
+) -> None:
+    process = _forks.Process(target=_work_and_die, args=(work, arguments, step, moment))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL, f"{step} wasn't reached: {process.exitcode}"
 
 
-def _push_and_die(settings: Settings, night: date, step: Step, moment: Moment) -> None:
+def _work_and_die(
+    work: Callable[..., None], arguments: tuple[Any, ...], step: Step, moment: Moment
+) -> None:
     def die(this: Step, now: Moment) -> None:
         is_there = this == step or (step.number == 0 and this.what == step.what)
         if is_there and now == moment:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    with numbered(die):
+        work(*arguments)
+
+
+def _push(settings: Settings, night: date) -> None:
     after = datetime(night.year, night.month, night.day, 2, tzinfo=UTC) + timedelta(days=1)
-    with small_jobs(), numbered(die):
+    with small_jobs():
         run_push(settings, night, lambda: after, sleep=lambda _: None, jitter=lambda: 0.5)
+
+
+def _tick(settings: Settings, now: datetime) -> None:
+    run_lane(settings, lambda: now, sleep=lambda _: None, jitter=lambda: 0.5)
