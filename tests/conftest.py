@@ -14,7 +14,7 @@ import pytest
 from touchproof.settings import Settings
 
 # What a test takes depends on what else the machine does; nothing here asserts a time.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("untimed")
 
 SHARED_WORLDS = {
@@ -31,6 +31,7 @@ SHARED_WORLDS = {
                 "exact_months",
                 "explain",
                 "generic_tests",
+                "insights",
                 "lane_agrees",
             ),
         ),

@@ -36,16 +36,17 @@ _FIT_COLUMNS = (
 )
 
 
-def build_with(folder: Path, tables: Mapping[str, Any]) -> Built:
+def build_with(folder: Path, tables: Mapping[str, Any], *, with_data_tests: bool = False) -> Built:
     settings = planted_settings(folder)
     plant(settings.paths.warehouse, tiny_world() | tables)
-    return Built(settings, build(settings, NIGHT, select=MODELS))
+    report = build(settings, NIGHT, select=MODELS, with_data_tests=with_data_tests)
+    return Built(settings, report)
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Build the tiny world with an empty ledger."""
-    return build_with(tmp_path_factory.mktemp("first"), {})
+    """Build the tiny world with an empty ledger, and test the data."""
+    return build_with(tmp_path_factory.mktemp("first"), {}, with_data_tests=True)
 
 
 def recorded(built: Built) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def night_after(judged: Built, tmp_path_factory: pytest.TempPathFactory) -> Buil
     settings = Settings(data_dir=tmp_path_factory.mktemp("after"), world="tiny")
     tables = after_the_push(skips_world(), records(judged), {"app:reg_gina": "00QG"})
     plant(settings.paths.warehouse, tables)
-    return Built(settings, build(settings, LAST_DAY, select=["path:models", "path:seeds"]))
+    return Built(settings, build(settings, LAST_DAY, with_data_tests=False))
 
 
 def records(world: Built) -> list[dict[str, Any]]:
