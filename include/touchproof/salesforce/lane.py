@@ -122,14 +122,15 @@ def _perform(tick: LaneTick, client: Client) -> SalesforceError | None:
     except SalesforceError as error:
         # A spent allowance makes leads wait; an opt-out must go.
         is_spent = getattr(error, "code", "") == LIMIT_EXCEEDED
-        return None if is_spent and not tick.plan_now().opt_outs else error
+        return None if is_spent and not tick.has_opt_outs_left() else error
     return None
 
 
 def _idle(tick: LaneTick, plan: LanePlan) -> LaneReport:
     """Report a tick that sent nothing, with what it would send or leaves alone."""
     # Opt-outs whose answer was lost are among those that wait; leads count as sent.
-    unheard = sum(job.rows for job in tick.outbox().unfinished() if job.operation != "update")
+    outbox = tick.outbox()
+    unheard = sum(len(outbox.rows(job)) for job in outbox.unfinished() if job.operation != "update")
     deferred = len(plan.opt_outs) + len(plan.creations) + plan.waiting + unheard
     return LaneReport(
         night=tick.handoff.night,

@@ -5,12 +5,15 @@ here: its report (lane.py), each of those steps (lane_plan.py, lane_calls.py, la
 
 What goes is chosen in the very transaction that writes it down: the newest landed words about
 consent are read in it, so that bytes are never older than consent.
+
+A call that fails is given up only if it surely did nothing and the next plan has its rows again.
+Everything else stays in the outbox until it is known how it ended.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -24,8 +27,14 @@ from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import SalesforceCallError
 from touchproof.salesforce.budget import has_room
 from touchproof.salesforce.client import COLLECTION_MAX_RECORDS, Client
+from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.inputs import RULES_SEED, SPELLINGS_SEED
-from touchproof.salesforce.lane_calls import CONVERTED, converted_contacts, leads_by_key, send
+from touchproof.salesforce.lane_calls import (
+    CONVERTED,
+    follow_conversions,
+    look_for_leads,
+    send,
+)
 from touchproof.salesforce.lane_known import Known, lane_file, newest_reading, read_known
 from touchproof.salesforce.lane_landed import Landed, newest_batches, read_landed
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox, LaneOutcome
@@ -36,11 +45,18 @@ from touchproof.salesforce.lane_plan import (
     OPT_OUT,
     LanePlan,
     LedgerView,
+    OptOut,
     allowed,
+    lacks,
     people_of,
     plan_lane,
 )
-from touchproof.salesforce.lane_view import known_org, read_view
+from touchproof.salesforce.lane_view import (
+    acknowledged_values,
+    busy_records,
+    known_org,
+    read_view,
+)
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import read_field_rules, written_fields
 from touchproof.settings import Settings
@@ -48,6 +64,8 @@ from touchproof.settings import Settings
 logger = logging.getLogger(__name__)
 
 LIMIT_EXCEEDED = "REQUEST_LIMIT_EXCEEDED"
+_ITS_OWN_FAULT = (400, 404)
+"""Statuses of a call that is refused for what it says; other calls may well go through."""
 
 
 @dataclass
@@ -64,6 +82,10 @@ class LaneTick:
         done: Every call that was settled, with how it ended.
         tried: (object, record) of what was sent and isn't settled by it.
         resumed: Rows of calls that an earlier tick left.
+        chosen: Calls whose rows this tick chose; their rows can be chosen again.
+        sent: Calls that this tick has sent, whatever became of them.
+        refused: (object, operation) whose calls Salesforce refuses.
+        failure: The first error that other calls went on after.
     """
 
     settings: Settings
@@ -75,6 +97,10 @@ class LaneTick:
     done: list[tuple[OutboxJob, LaneOutcome]] = field(default_factory=list)
     tried: set[tuple[str, str]] = field(default_factory=set)
     resumed: int = 0
+    chosen: set[int] = field(default_factory=set)
+    sent: set[int] = field(default_factory=set)
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    failure: SalesforceCallError | None = None
 
     def __post_init__(self) -> None:
         seed = pq.ParquetFile(lane_file(self.handoff, RULES_SEED)).read()
@@ -109,6 +135,14 @@ class LaneTick:
 
     # Performing
 
+    def has_opt_outs_left(self) -> bool:
+        """Tell whether an opt-out waits, or a lead that may have been made of who left since."""
+        outbox = self.outbox()
+        return bool(self.plan_now().opt_outs) or any(
+            job.operation == "update" or self._without_consent(outbox.rows(job))
+            for job in outbox.unfinished()
+        )
+
     def has_work(self) -> bool:
         """Tell whether a call is needed; finding out costs none."""
         return bool(self.outbox().unfinished()) or not self.plan_now().is_empty
@@ -126,40 +160,49 @@ class LaneTick:
         left = outbox.unfinished()
         for job in left:
             if job.operation == "update":
-                self._send(job, outbox.rows(job), client, outbox, is_resumed=True)
+                self.resumed += self._send(job, outbox.rows(job), client, outbox)
         while (job_ := self._next_opt_outs(outbox)) is not None:
             self._send(job_, outbox.rows(job_), client, outbox)
         for job in left:
             if job.operation != "update":
-                self._finish(job, client, outbox)
+                self.resumed += self._finish(job, client, outbox)
         # What an earlier tick had created may have opted out since.
         while (job_ := self._next_opt_outs(outbox) or self._next_leads(client, outbox)) is not None:
             self._send(job_, outbox.rows(job_), client, outbox)
+        if self.failure is not None:
+            raise self.failure
 
     def _next_opt_outs(self, outbox: LaneOutbox) -> OutboxJob | None:
         """Choose and freeze the next call of opt-outs."""
-        routed = [job for job in outbox.unfinished() if job.operation == "update"]
-        if routed:
-            return routed[0]  # contacts of leads that were converted meanwhile
-        if not self.plan_now().opt_outs:
+        for job in outbox.unfinished():
+            if job.operation == "update" and job.id not in self.sent:
+                return job  # contacts of leads that were converted meanwhile
+        if not self._free_opt_outs(self.plan_now()):
             return None
         with self.ledger.transaction() as connection:
-            opt_outs = self._plan(connection).opt_outs
+            opt_outs = self._free_opt_outs(self._plan(connection))
             if not opt_outs:
                 return None
             name = opt_outs[0].object
             ids = [one.salesforce_id for one in opt_outs if one.object == name]
             rows = [self._opt_out(name, one) for one in ids[:COLLECTION_MAX_RECORDS]]
-            return outbox.freeze(
+            job = outbox.freeze(
                 connection,
                 rows,
                 night=self.handoff.night,
                 object_name=name,
                 operation="update",
             )
+        self.chosen.add(job.id)
+        return job
+
+    def _free_opt_outs(self, plan: LanePlan) -> list[OptOut]:
+        return [one for one in plan.opt_outs if (one.object, "update") not in self.refused]
 
     def _next_leads(self, client: Client, outbox: LaneOutbox) -> OutboxJob | None:
         """Choose and freeze the next call of new leads, with consent as it is at this moment."""
+        if (LEAD, "upsert") in self.refused:
+            return None
         if not self.plan_now().creations or not self._has_room(client):
             return None
         with self.ledger.transaction() as connection:
@@ -170,31 +213,37 @@ class LaneTick:
                 FrozenRow(one.source_key, None, self._creation(one.fields), one)
                 for one in creations
             ]
-            return outbox.freeze(
+            job = outbox.freeze(
                 connection,
                 rows,
                 night=self.handoff.night,
                 object_name=LEAD,
                 operation="upsert",
             )
+        self.chosen.add(job.id)
+        return job
 
-    def _finish(self, job: OutboxJob, client: Client, outbox: LaneOutbox) -> None:
+    def _finish(self, job: OutboxJob, client: Client, outbox: LaneOutbox) -> int:
         """Settle leads that an earlier tick left: send them again, which by key makes none twice.
 
         A lead whose person doesn't consent any more isn't sent again. If the first sending reached
         Salesforce, the lead is acknowledged as it went out, and the opt-out follows at once.
+
+        Returns:
+            How many rows are settled now.
         """
         rows = outbox.rows(job)
         gone = self._without_consent(rows)
-        before = client.counter.push_calls
-        found = leads_by_key(client, [row.record for row in gone]) if gone else {}
-        settled = LaneOutcome(
-            written=tuple((row, found[row.record]) for row in gone if row.record in found),
-            withdrawn=tuple(row for row in gone if row.record not in found),
-        )
         kept = [row for row in rows if row not in gone]
+        before = client.counter.push_calls
+        try:
+            settled = look_for_leads(client, gone)
+        except SalesforceCallError as error:
+            outbox.note_calls(job, client.counter.push_calls - before)
+            self._note(error)
+            return 0
         calls = client.counter.push_calls - before
-        self._send(job, kept, client, outbox, settled=settled, calls=calls, is_resumed=True)
+        return self._send(job, kept, client, outbox, settled=settled, calls=calls)
 
     def _send(
         self,
@@ -205,56 +254,124 @@ class LaneTick:
         *,
         settled: LaneOutcome = LaneOutcome(),  # noqa: B008  it is frozen and empty
         calls: int = 0,
-        is_resumed: bool = False,
-    ) -> None:
-        """Make one call and settle it; one whose answer is lost stays for the next tick."""
+    ) -> int:
+        """Make one call and settle it, as far as its end is known; return how many rows are.
+
+        Raises:
+            SalesforceCallError: If Salesforce doesn't answer, or wouldn't take other calls either.
+        """
         self.tried |= {(job.object, row.record) for row in rows}
+        self.sent.add(job.id)
         before = client.counter.push_calls
+        contacts: Mapping[str, str] = {}
+        failure: SalesforceCallError | None = None
+        message: str | None = None
         try:
             outcome = send(client, job, rows, self.rules)
-            contacts = self._contacts(job, outcome, client)
         except SalesforceCallError as error:
-            calls += client.counter.push_calls - before
-            # What an earlier tick left may have arrived then: it is kept while waiting may help.
-            may_help = error.is_transient or error.code == LIMIT_EXCEEDED
-            if error.is_outcome_unknown or (is_resumed and may_help):
-                outbox.note_calls(job, calls)
-            else:
-                outbox.discard(job, f"Salesforce refused the call: {error.code}", calls=calls)
-                self.tried -= {(job.object, row.record) for row in rows}
-            raise
-        outcome = replace(
-            outcome,
-            written=(*outcome.written, *settled.written),
-            withdrawn=settled.withdrawn,
-        )
+            failure, message = error, f"Salesforce refused the call: {error.code}"
+            given_up = self._given_up(job, rows, error, client)
+            if given_up is None:
+                outbox.note_calls(job, calls + client.counter.push_calls - before)
+                self._note(error)
+                return 0
+            outcome = given_up
+            self.refused.add((job.object, job.operation))
+        else:
+            try:
+                outcome, contacts = follow_conversions(client, job, outcome)
+            except SalesforceCallError as error:
+                failure = error
+                if error.status not in _ITS_OWN_FAULT:
+                    outcome = _without_contact(outcome, {row.record for row, _ in outcome.refused})
+        outcome = outcome.and_also(settled)
+        outcome, opt_outs = self._contacts(outcome, contacts)
         outbox.settle(
             job,
             outcome,
             night=self.handoff.night,
             calls=calls + client.counter.push_calls - before,
-            contacts=[self._opt_out(CONTACT, one) for one in contacts],
+            contacts=opt_outs,
+            message=message,
         )
         # A resumed lead whose opt-out follows now isn't to wait for the next tick.
-        self.tried -= {(job.object, row.record) for row, _ in outcome.written}
+        settled_now = (*(row for row, _ in outcome.written), *outcome.withdrawn)
+        self.tried -= {(job.object, row.record) for row in settled_now}
         self.done.append((job, outcome))
-        self.resumed += is_resumed * job.rows
         logger.info(
-            "lane call %s (%s %s): %s written, %s routed, %s refused",
+            "lane call %s (%s %s): %s written, %s routed, %s refused, %s wait",
             job.id,
             job.object,
             job.operation,
             len(outcome.written),
             len(outcome.routed),
             len(outcome.refused),
+            len(outcome.waiting),
+        )
+        if failure is not None:
+            self._note(failure)
+        return len(rows) + len(settled.written) + len(settled.withdrawn) - len(outcome.waiting)
+
+    def _note(self, error: SalesforceCallError) -> None:
+        """Remember an error that is one call's own fault; end the tick for any other."""
+        if error.status not in _ITS_OWN_FAULT:
+            raise error
+        self.failure = self.failure or error
+
+    def _given_up(
+        self, job: OutboxJob, rows: Sequence[OutboxRow], error: SalesforceCallError, client: Client
+    ) -> LaneOutcome | None:
+        """Account for the rows of a call that failed; None where it has to stay in the outbox.
+
+        What an earlier tick sent may have arrived then, and an opt-out that was routed stands in
+        no plan: these calls stay while waiting may help. Else it is looked which leads are there,
+        and an opt-out that no plan would have again becomes a dead letter.
+        """
+        if error.is_outcome_unknown:
+            return None
+        if job.id in self.chosen:
+            return LaneOutcome(withdrawn=tuple(rows))
+        if error.status not in _ITS_OWN_FAULT:
+            return None
+        if job.operation == "update":
+            return self._planned_again(job, rows, error.code)
+        try:
+            return look_for_leads(client, rows)
+        except SalesforceCallError:
+            return None
+
+    def _planned_again(self, job: OutboxJob, rows: Sequence[OutboxRow], code: str) -> LaneOutcome:
+        """Withdraw the opt-outs that a plan would have again; name the others as refused."""
+        own = {(job.object, row.record) for row in rows}
+        with self.ledger.reading() as connection:
+            view = self._view(connection)
+        view = replace(view, busy=view.busy - own)
+        planned = plan_lane(self.landed, self.known, view, self.writable).opt_outs
+        again = {one.salesforce_id for one in planned if one.object == job.object}
+        return LaneOutcome(
+            withdrawn=tuple(row for row in rows if row.record in again),
+            refused=tuple(
+                (row, Refusal(job.object, row.record, row.salesforce_id, code))
+                for row in rows
+                if row.record not in again
+            ),
         )
 
-    def _contacts(self, job: OutboxJob, outcome: LaneOutcome, client: Client) -> list[str]:
-        """Return the contacts that take an opt-out whose lead was converted meanwhile."""
-        if job.operation != "update" or job.object != LEAD:
-            return []
-        converted = [row.record for row, refusal in outcome.refused if refusal.code == CONVERTED]
-        return sorted(set(converted_contacts(client, "Id", converted).values()))
+    def _contacts(
+        self, outcome: LaneOutcome, contacts: Mapping[str, str]
+    ) -> tuple[LaneOutcome, list[FrozenRow]]:
+        """Return the opt-outs of contacts that go now; a lead waits for a contact that is busy."""
+        if not contacts:
+            return outcome, []
+        ids = set(contacts.values())
+        with self.ledger.reading() as connection:
+            busy = {record for name, record in busy_records(connection, self.org_id, ids)}
+            known = acknowledged_values(connection, self.org_id, ids)
+        wanted = allowed(OPT_OUT, self.writable[CONTACT])
+        lacking = {one for one in ids - busy if lacks(wanted, known.get((CONTACT, one)))}
+        waiting = {lead for lead, contact in contacts.items() if contact in busy}
+        opt_outs = [self._opt_out(CONTACT, one) for one in sorted(lacking)]
+        return _without_contact(outcome, waiting), opt_outs
 
     def _without_consent(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         with self.ledger.reading() as connection:
@@ -288,3 +405,12 @@ class LaneTick:
         newest = newest_reading(self.handoff)
         not_before = newest + timedelta(microseconds=1) if newest else None
         return LaneOutbox(self.ledger, self.org_id, self.clock, not_before)
+
+
+def _without_contact(outcome: LaneOutcome, records: Collection[str]) -> LaneOutcome:
+    """Let converted leads wait, because their contact isn't known or can't be written now."""
+    waiting = [
+        row for row, one in outcome.refused if one.code == CONVERTED and row.record in records
+    ]
+    refused = tuple(pair for pair in outcome.refused if pair[0] not in waiting)
+    return replace(outcome, refused=refused, waiting=(*outcome.waiting, *waiting))
