@@ -65,6 +65,22 @@ def lane_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> Lane
     return LaneDay.begin(crm, folder / "template", new=5, leads=3, contacts=2, converted=1)
 
 
+@pytest.fixture(scope="session")
+def large_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> LaneDay:
+    """Return a day of opt-outs and two calls of new leads; reset it before each use."""
+    folder = tmp_path_factory.mktemp("large_day")
+    crm = _crm(folder / "data", crm_server)
+    return LaneDay.begin(crm, folder / "template", new=206, leads=4, contacts=3, converted=1)
+
+
+@pytest.fixture(scope="session")
+def quiet_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> LaneDay:
+    """Return a day on which nobody has said a word yet; reset it before each use."""
+    folder = tmp_path_factory.mktemp("quiet_day")
+    crm = _crm(folder / "data", crm_server)
+    return LaneDay.begin(crm, folder / "template", leads=2, contacts=1, converted=1, is_quiet=True)
+
+
 @pytest.fixture
 def crm(tmp_path: Path, crm_server: Path) -> Crm:
     """Return an empty org, and a world of its own that pushes to it."""

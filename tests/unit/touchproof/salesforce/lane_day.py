@@ -96,7 +96,15 @@ class LaneDay:
 
     @classmethod
     def begin(
-        cls, crm: Crm, template: Path, *, new: int, leads: int, contacts: int, converted: int
+        cls,
+        crm: Crm,
+        template: Path,
+        *,
+        new: int = 0,
+        leads: int,
+        contacts: int,
+        converted: int,
+        is_quiet: bool = False,
     ) -> LaneDay:
         """Make the org, hand a night over, and let the day's first files land.
 
@@ -107,6 +115,7 @@ class LaneDay:
             leads: Known leads, `lead0` and so on; all but the last opt out.
             contacts: Known contacts, `contact0` and so on; all but the last opt out.
             converted: Known leads, `gone0` and so on, that were converted since; they opt out.
+            is_quiet: Whether nobody says a word yet.
         """
         made = [("Lead", f"lead{n}") for n in range(leads)]
         made += [("Contact", f"contact{n}") for n in range(contacts)]
@@ -126,7 +135,7 @@ class LaneDay:
         for number in range(converted):
             contact = day.people[f"gone{number}"].contact = records[f"came{number}"]
             changes.append(_conversion(records[f"gone{number}"], contact))
-        for name in day.people:
+        for name in () if is_quiet else day.people:
             if name not in (f"lead{leads - 1}", f"contact{contacts - 1}"):
                 day.say(name, "opted_out")
         for number in range(new):

@@ -132,6 +132,7 @@ LOGIN = [
         "login: refused",
         lambda c: c.answer_unreadable(step("soap login"), 500, SOAP_FAULT, is_worked=False),
         ("stopped",),
+        is_long=True,
     ),
     Case(
         "login: down for long",
@@ -158,19 +159,19 @@ WRITES: list[tuple[str, Fault, str, tuple[bool, bool, bool]]] = [
         "503 after the work",
         lambda c, calls: c.answer_html(calls, 503, is_worked=True),
         "failed",
-        (False, False, True),
+        (False,) * 3,
     ),
     ("429", lambda c, calls: c.answer_html(calls, 429), "ok", (True, False, False)),
     (
         "429 for long",
         lambda c, calls: c.answer_html(again(calls, TIMES_TRIED), 429),
         "failed",
-        (False, True, True),
+        (False, True, False),
     ),
-    ("406", lambda c, calls: c.answer_html(calls, 406), "ok", (False, False, False)),
-    ("cut before", lambda c, calls: c.cut(calls, "before"), "failed", (False, False, True)),
+    ("406", lambda c, calls: c.answer_html(calls, 406), "ok", (False,) * 3),
+    ("cut before", lambda c, calls: c.cut(calls, "before"), "failed", (False,) * 3),
     ("cut in request", lambda c, calls: c.cut(calls, "in_request"), "failed", (False,) * 3),
-    ("answer lost", lambda c, calls: c.cut(calls, "after"), "failed", (True, True, True)),
+    ("answer lost", lambda c, calls: c.cut(calls, "after"), "failed", (False, False, True)),
     ("cut in the answer", lambda c, calls: c.cut(calls, "in_answer"), "failed", (False,) * 3),
     ("length too long", lambda c, calls: c.wrong_length(calls, 9), "failed", (False,) * 3),
     ("broken chunks", lambda c, calls: c.broken_chunks(calls), "failed", (False,) * 3),
@@ -193,7 +194,7 @@ WRITES: list[tuple[str, Fault, str, tuple[bool, bool, bool]]] = [
         "refused",
         lambda c, calls: c.answer_error(calls, 400, "INVALID_FIELD"),
         "failed",
-        (True, True, True),
+        (False, True, False),
     ),
     (
         "disabled",
@@ -244,6 +245,7 @@ SEQUENCES = [
             what=f"receive PATCH {BASE}/composite/sobjects/Contact/Id",
             at="after",
         ),
+        is_long=True,
     ),
     Case(
         "new leads: server killed as they come",
@@ -257,8 +259,19 @@ SEQUENCES = [
         is_long=True,
     ),
     Case("new leads: allowance spent", lambda c: c.spend_allowance(NEW), ("waiting",)),
-    Case("opt-outs: allowance spent", lambda c: c.spend_allowance(OPT_OUTS), ("failed",)),
-    Case("routed opt-out: allowance spent", lambda c: c.spend_allowance(ROUTED), ("failed",), 1),
+    Case(
+        "opt-outs: allowance spent",
+        lambda c: c.spend_allowance(OPT_OUTS),
+        ("failed",),
+        is_long=True,
+    ),
+    Case(
+        "routed opt-out: allowance spent",
+        lambda c: c.spend_allowance(ROUTED),
+        ("failed",),
+        1,
+        is_long=True,
+    ),
     Case(
         "opt-outs: answer lost, then the allowance is spent",
         several(
@@ -340,7 +353,7 @@ READS: list[tuple[str, Fault, str, tuple[bool, bool]]] = [
         "records without their fields",
         lambda c, calls: c.answer_unreadable(calls, body='{"done": true, "records": [{}]}'),
         "failed",
-        (True, False),
+        (False, False),
     ),
     ("empty", lambda c, calls: c.answer_empty(calls), "ok", (False, False)),
     ("cut before", lambda c, calls: c.cut(calls, "before"), "ok", (False, False)),
@@ -354,7 +367,7 @@ READS: list[tuple[str, Fault, str, tuple[bool, bool]]] = [
         "failed",
         (True, False),
     ),
-    ("allowance spent", lambda c, calls: c.spend_allowance(calls), "failed", (False, True)),
+    ("allowance spent", lambda c, calls: c.spend_allowance(calls), "failed", (False, False)),
 ]
 CONVERSIONS = [
     Case(
@@ -385,6 +398,7 @@ ROWS = [
         "row: new lead locked",
         lambda c: c.refuse("Lead", KEY, "app:new1", "UNABLE_TO_LOCK_ROW", times=1),
         letters=1,
+        is_long=True,
     ),
     Case(
         "row: new lead refused",
@@ -414,6 +428,7 @@ ROWS = [
         "row: opt-out locked",
         lambda c: c.refuse("Lead", "LastName", "lead0", "UNABLE_TO_LOCK_ROW", times=1),
         ("failed", "ok"),
+        is_long=True,
     ),
     Case(
         "row: opt-out refused",
