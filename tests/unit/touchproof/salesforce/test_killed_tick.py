@@ -21,7 +21,6 @@ OPT_OUTS, CONTACTS, NEW = (
 LEADS = 205
 SAMPLE: list[tuple[str, int, Moment]] = [
     ("commit", 1, "after"),
-    (f"send {OPT_OUTS}", 1, "before"),
     (f"receive {OPT_OUTS}", 1, "after"),
     (f"receive {CONTACTS}", 2, "before"),
     (f"receive {NEW}", 1, "after"),

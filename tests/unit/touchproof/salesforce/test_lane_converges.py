@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lane_day import LaneDay
 
-from touchproof.salesforce import lane_tick
+from touchproof.salesforce import lane_choice
 from touchproof_sandbox.salesforce.control import Control
 from touchproof_sandbox.salesforce.faults import Calls
 
@@ -109,7 +109,7 @@ def tick_once(day: LaneDay, tick: Tick) -> None:
 def check(day: LaneDay, ticks: list[Tick]) -> None:
     day.reset()
     control = day.crm.control
-    with mock.patch.object(lane_tick, "COLLECTION_MAX_RECORDS", RECORDS_PER_CALL):
+    with mock.patch.object(lane_choice, "COLLECTION_MAX_RECORDS", RECORDS_PER_CALL):
         for tick in ticks:
             speak(day, *tick.words)
             if tick.fault is not None:
@@ -153,7 +153,7 @@ def test_a_word_in_mid_tick_counts_from_the_next_call_on_and_every_lead_is_count
             speak(quiet_day, (next(leaving), "opted_out"))
 
     with (
-        mock.patch.object(lane_tick, "COLLECTION_MAX_RECORDS", RECORDS_PER_CALL),
+        mock.patch.object(lane_choice, "COLLECTION_MAX_RECORDS", RECORDS_PER_CALL),
         numbered(meanwhile),
     ):
         report = quiet_day.tick()
