@@ -9,10 +9,10 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -50,12 +50,14 @@ class Person:
         key: Key of the lead that they asked for.
         record: The record that the last night knew of them.
         contact: Contact that this lead was converted to since.
+        said_at: Moment of the last word.
     """
 
     words: list[str] = field(default_factory=list)
     key: str | None = None
     record: Record | None = None
     contact: Record | None = None
+    said_at: datetime = NOON
 
     @property
     def consents(self) -> bool:
@@ -89,7 +91,7 @@ class LaneDay:
     resent: int = 0
     beginning: Beginning = field(init=False)
     _first: tuple[dict[Any, list[Any]], dict[str, Person], int] = field(init=False)
-    _unlanded: list[tuple[str, str]] = field(default_factory=list)
+    _unlanded: list[tuple[str, str, datetime]] = field(default_factory=list)
     _said: int = 0
     _made_by_others: Counter[str] = field(default_factory=Counter)
     _sleep: Callable[[float], None] = field(default=lambda _: None)
@@ -153,6 +155,8 @@ class LaneDay:
         """Begin anew: the org and the world as they were before the first tick."""
         self.crm.rows.clear()
         self.crm.night = FIRST_NIGHT
+        self.world.people.clear()
+        self.world.records.clear()
         self.beginning.again()
         rows, people, self._said = self._first
         self.world.rows.clear()
@@ -179,13 +183,14 @@ class LaneDay:
         self._said += 1
         at = NOON - timedelta(minutes=30) + timedelta(seconds=self._said)
         self.world.say(f"{name}@example.test", word, at=at)
-        self._unlanded.append((name, word))
+        self._unlanded.append((name, word, at))
 
     def land(self) -> None:
         """Let the files arrive as they stand now."""
         self.world.land()
-        for name, word in self._unlanded:
+        for name, word, at in self._unlanded:
             self.people[name].words.append(word)
+            self.people[name].said_at = at
         self._unlanded.clear()
 
     def make(self, object_name: str, **values: Any) -> str:
@@ -239,17 +244,26 @@ class LaneDay:
     def push_night(self) -> PushReport:
         """Hand the next night over, with what the day brought, and push it."""
         self.crm.rows.clear()
-        for person in self.people.values():
-            for object_name, record in self._records(person):
-                state = {OPT_OUT: str(person.has_left).lower()}
-                if person.words:
-                    self.crm.want(
-                        f"sync_{object_name.lower()}_consent", salesforce_id=record, **state
-                    )
-            if person.key and person.consents and not self._records(person):
+        self.world.people.clear()
+        self.world.records.clear()
+        for name, person in self.people.items():
+            state = person.words[-1] if person.words else None
+            names = [f"email:{name}@example.test"] + [f"registration:{name}"] * bool(person.key)
+            self.world.know(name, *names, state=state, changed_at=person.said_at)
+            records = self._records(person)
+            for object_name, record in records:
+                self.world.hold(name, record, object_name=object_name)
+                if state is not None:
+                    consent = {OPT_OUT: str(person.has_left).lower()}
+                    model = f"sync_{object_name.lower()}_consent"
+                    self.crm.want(model, salesforce_id=record, **consent)
+            if person.key and person.consents and not records:
+                self.world.hold(name, None, record_key=person.key)
                 values = {"LastName": "Lee", "Company": "Individual"}
                 self.crm.want("sync_lead_attributes", record_key=person.key, **values)
-        self.crm.next_night()
+        self.crm.night += timedelta(
+            days=1
+        )  # within a day for the org: its count of calls only grows
         self.world.hand_over(is_observed=False)
         return run_push(
             self.world.settings,
@@ -319,6 +333,7 @@ class LaneDay:
         ledger, letters, leads = Ledger.of(self.world.settings), self.letters(), self.leads()
         acknowledged = self._acknowledged(ledger)
         routed = self._routed(ledger)
+        assert "sent" not in {row.state for row in _lane_leads(ledger)}
         out = self._opted_out()
         for name, person in self.people.items():
             made = leads.get(person.key or "", [])
@@ -367,12 +382,13 @@ class LaneDay:
 
     def _routed(self, ledger: Ledger) -> dict[str, Record]:
         """Return the records to which leads were routed, by the leads' keys."""
-        with ledger.reading() as connection:
-            rows = connection.execute(schema.lane_leads.select()).all()
-        assert {row.state for row in rows} <= {"acknowledged", "routed", "refused"}
-        return {
-            row.source_key: (row.object, row.salesforce_id) for row in rows if row.state == "routed"
-        }
+        rows = [row for row in _lane_leads(ledger) if row.state == "routed"]
+        return {row.source_key: (row.object, row.salesforce_id) for row in rows}
+
+
+def _lane_leads(ledger: Ledger) -> Sequence[Any]:
+    with ledger.reading() as connection:
+        return connection.execute(schema.lane_leads.select()).all()
 
 
 def _creation(object_name: str, name: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ that at each freezing, and at each lead that is sent once more.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -16,8 +17,11 @@ from durable_steps import Moment, Step, numbered
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lane_day import LaneDay
+from small_crm import FIRST_NIGHT
 
 from touchproof.salesforce import lane_choice
+from touchproof.salesforce.answers import SalesforceError
+from touchproof.salesforce.push import PushFailedError
 from touchproof_sandbox.salesforce.control import Control
 from touchproof_sandbox.salesforce.faults import Calls
 
@@ -55,12 +59,14 @@ class Tick:
         meanwhile: Number of the durable step after which another word lands, and that word.
         fault: Which fault, at which step, after how many of its calls; None for none.
         crash: Number of the durable step at which the tick crashes, and when; None for none.
+        is_before_night: Whether a night is handed over and pushed after it, the first time.
     """
 
     words: tuple[Word, ...]
     meanwhile: tuple[int, Word] | None
     fault: tuple[int, str, int] | None
     crash: tuple[int, Moment] | None
+    is_before_night: bool
 
 
 KNOWN = ("lead0", "lead1", "contact0", "gone0")
@@ -73,6 +79,7 @@ TICK = st.builds(
     st.none()
     | st.tuples(st.integers(0, len(FAULTS) - 1), st.sampled_from(STEPS), st.integers(0, 3)),
     st.none() | st.tuples(st.integers(1, 40), st.sampled_from(["before", "after"])),
+    st.booleans(),
 )
 
 
@@ -106,6 +113,12 @@ def tick_once(day: LaneDay, tick: Tick) -> None:
         pass
 
 
+def push_night(day: LaneDay) -> None:
+    """Push a night, which may meet what is left of the tick's fault."""
+    with suppress(PushFailedError, SalesforceError):
+        day.push_night()
+
+
 def check(day: LaneDay, ticks: list[Tick]) -> None:
     day.reset()
     control = day.crm.control
@@ -116,6 +129,8 @@ def check(day: LaneDay, ticks: list[Tick]) -> None:
                 fault, step, after = tick.fault
                 FAULTS[fault](control, Calls.step(step, after=after))
             tick_once(day, tick)
+            if tick.is_before_night and day.crm.night == FIRST_NIGHT:
+                push_night(day)
         control.stop_faults()
         control.stop_refusing()
         day.recover()
