@@ -5,12 +5,13 @@ belong here: sending (session.py), what a job spent (outbox.py).
 
 A call without an answer may have arrived or not, and counts. It is struck out in two cases only:
 no connection came about, or the org's own count of calls, as the next answer tells it, leaves no
-room for it: it grew by exactly the calls that were answered since, so nobody else called either.
+room for it: it grew by exactly the calls that were answered since, those of our other lane among
+them, so nobody else called either.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import Connection, func, select, update
@@ -29,6 +30,7 @@ class Standing:
 
     Args:
         used: Calls that the org had counted at the last of them; None before the first.
+        since: Number of that call in the ledger.
         answered: Calls answered since without telling it.
         doubtful: Calls since without an answer, oldest first.
     """
@@ -36,10 +38,15 @@ class Standing:
     used: int | None = None
     answered: int = 0
     doubtful: tuple[int, ...] = ()
+    since: int = 0
 
 
 def never_arrived(standing: Standing, used: int) -> tuple[int, ...]:
     """Return the doubtful calls that can't have arrived, now that an answer told the use.
+
+    Args:
+        standing: What was known before.
+        used: Calls that the org has counted now, less those of our other lane since.
 
     Where the org's count fell (calls of yesterday fell out of it) or grew by more than our own
     calls, nothing can be told, and all of them count.
@@ -101,11 +108,13 @@ class LedgerJournal:
         known = self._standing
         self._pending.append((call, ANSWERED, usage.used if usage else None))
         if usage is None:
-            self._standing = Standing(known.used, known.answered + 1, known.doubtful)
+            self._standing = replace(known, answered=known.answered + 1)
             return
-        for struck in never_arrived(known, usage.used):
-            self._strike_out(struck)
-        self._standing = Standing(usage.used)
+        if known.used is not None and known.doubtful:
+            others = self._calls_of_others(known, usage.used)
+            for struck in never_arrived(known, usage.used - others):
+                self._strike_out(struck)
+        self._standing = Standing(usage.used, since=call)
 
     def unanswered(self, call: int, *, is_unsent: bool) -> None:
         """Note that no answer came, or that the request never left."""
@@ -113,7 +122,7 @@ class LedgerJournal:
         if is_unsent:
             self._strike_out(call)
         else:
-            self._standing = Standing(known.used, known.answered, (*known.doubtful, call))
+            self._standing = replace(known, doubtful=(*known.doubtful, call))
 
     def close(self) -> None:
         """Write what became of the last calls."""
@@ -152,7 +161,24 @@ class LedgerJournal:
             told.api_used if told else None,
             sum(outcome == ANSWERED for _, outcome in outcomes),
             tuple(call for call, outcome in outcomes if outcome == SENT),
+            told.id if told else 0,
         )
+
+    def _calls_of_others(self, known: Standing, used: int) -> int:
+        """Return how many answers to our other lane told a use between the last one and now."""
+        table = schema.push_calls
+        query = (
+            select(func.count())
+            .select_from(table)
+            .where(
+                table.c.lane != self._lane,
+                table.c.id > known.since,
+                table.c.api_used > known.used,
+                table.c.api_used < used,
+            )
+        )
+        with self._ledger.reading() as connection:
+            return int(connection.scalar(query) or 0)
 
 
 def count_push_calls(ledger: Ledger, night: date | None = None) -> int:

@@ -91,6 +91,22 @@ def note_refusals(
             connection.execute(query.values(**values, nights=nights))
 
 
+def resolve_letters(
+    connection: Connection, org_id: str, records: Collection[tuple[str, str]]
+) -> None:
+    """Resolve the open dead letters of some (object, record), where there are any."""
+    table = schema.dead_letters
+    found = connection.execute(
+        select(table.c.id, table.c.object, table.c.record_key).where(
+            table.c.org_id == org_id, table.c.state == OPEN
+        )
+    ).all()
+    for row in found:
+        if (row.object, row.record_key) in records:
+            query = update(table).where(table.c.id == row.id)
+            connection.execute(query.values(state=RESOLVED))
+
+
 def resolve_all_but(ledger: Ledger, org_id: str, still: Collection[tuple[str, str]]) -> int:
     """Resolve the open dead letters of all records but these; return how many.
 

@@ -21,6 +21,7 @@ from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.dead_letters import Refusal, list_dead_letters
 from touchproof.salesforce.error_actions import error_action
+from touchproof.salesforce.lane_choice import LaneChoice
 from touchproof.salesforce.lane_known import require_lane_files
 from touchproof.salesforce.lane_latency import lane_latency
 from touchproof.salesforce.lane_plan import LEAD, LanePlan
@@ -87,16 +88,17 @@ def run_lane(
     if handoff is None:
         return LaneReport(None, NEW_LEADS, "waiting", dry_run, waiting_reason=_NOTHING_PUBLISHED)
     require_lane_files(handoff)
-    tick = LaneTick(settings, handoff, Ledger.of(settings), clock)
+    choice = LaneChoice(settings, handoff, Ledger.of(settings), clock)
     if dry_run:
-        return replace(_idle(tick, tick.plan_now()), is_dry_run=True)
+        return replace(_idle(choice, choice.plan_now()), is_dry_run=True)
     with push_lock(settings.paths.ledger.with_name(f"push-{NEW_LEADS}.lock")):
+        tick = LaneTick(choice)
         if not tick.has_work():
-            return _idle(tick, tick.plan_now())
+            return _idle(choice, choice.plan_now())
         connected = client or Client(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
-        journal = LedgerJournal(tick.ledger, NEW_LEADS, handoff.night, clock)
+        journal = LedgerJournal(choice.ledger, NEW_LEADS, handoff.night, clock)
         connected.counter.keep_in(journal)
         try:
             failure = _perform(tick, connected)
@@ -122,26 +124,27 @@ def _perform(tick: LaneTick, client: Client) -> SalesforceError | None:
     except SalesforceError as error:
         # A spent allowance makes leads wait; an opt-out must go.
         is_spent = getattr(error, "code", "") == LIMIT_EXCEEDED
-        return None if is_spent and not tick.plan_now().opt_outs else error
+        return None if is_spent and not tick.choice.has_opt_outs_left() else error
     return None
 
 
-def _idle(tick: LaneTick, plan: LanePlan) -> LaneReport:
+def _idle(choice: LaneChoice, plan: LanePlan) -> LaneReport:
     """Report a tick that sent nothing, with what it would send or leaves alone."""
     # Opt-outs whose answer was lost are among those that wait; leads count as sent.
-    unheard = sum(job.rows for job in tick.outbox().unfinished() if job.operation != "update")
+    outbox = choice.outbox()
+    unheard = sum(len(outbox.rows(job)) for job in outbox.unfinished() if job.operation != "update")
     deferred = len(plan.opt_outs) + len(plan.creations) + plan.waiting + unheard
     return LaneReport(
-        night=tick.handoff.night,
+        night=choice.handoff.night,
         lane=NEW_LEADS,
         status="waiting" if deferred else "ok",
         planned=deferred,
         deferred=deferred,
         held=plan.held,
         skipped=plan.refused,
-        dead_letters=len(list_dead_letters(tick.ledger, tick.org_id)),
+        dead_letters=len(list_dead_letters(choice.ledger, choice.org_id)),
         waiting_reason=_WAITING if deferred else None,
-        latency=lane_latency(tick.ledger, tick.clock()),
+        latency=lane_latency(choice.ledger, choice.clock()),
     )
 
 
@@ -150,7 +153,7 @@ def _report(tick: LaneTick, client: Client) -> LaneReport:
     created = sum(len(one.written) for job, one in tick.done if job.operation != "update")
     routed = sum(len(one.routed) for _, one in tick.done)
     refusals = _refusals(tick)
-    left = _idle(tick, _left(tick, refusals))
+    left = _idle(tick.choice, _left(tick.choice, refusals))
     usage = client.counter.last_limit
     return replace(
         left,
@@ -183,11 +186,11 @@ def _refused_opt_outs(tick: LaneTick) -> int:
     )
 
 
-def _left(tick: LaneTick, refusals: list[Refusal]) -> LanePlan:
+def _left(choice: LaneChoice, refusals: list[Refusal]) -> LanePlan:
     """Plan once more: what is left waits, but what was refused is counted as that."""
     refused = {(one.object, one.record) for one in refusals}
-    tick.tried -= refused
-    plan = tick.plan_now()
+    choice.tried -= refused
+    plan = choice.plan_now()
     return replace(
         plan,
         opt_outs=tuple(o for o in plan.opt_outs if (o.object, o.salesforce_id) not in refused),

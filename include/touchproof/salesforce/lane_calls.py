@@ -1,16 +1,17 @@
 """One call of the lane: its rows to Salesforce, and what each answer means.
 
 Belongs here: the Collections call, looking leads up after an answer was lost, routing what is a
-record already. Doesn't belong here: which rows go (lane_plan.py), when (lane.py), the ledger
-(lane_outbox.py).
+record already. Doesn't belong here: which rows go (lane_plan.py), when, and what follows from a
+call that fails (lane_tick.py), the ledger (lane_outbox.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from touchproof.salesforce.answers import SalesforceCallError, UpsertResult
+from touchproof.salesforce.answers import SalesforceCallError, UpsertResult, unreadable
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_outbox import LaneOutcome
@@ -28,6 +29,8 @@ def send(
     client: Client, job: OutboxJob, rows: Sequence[OutboxRow], rules: Sequence[FieldRule]
 ) -> LaneOutcome:
     """Send a call's rows and account for each of them by request order.
+
+    A lead that was converted meanwhile is among the refused ones: `follow_conversions` goes on.
 
     Args:
         client: Client of the org.
@@ -59,40 +62,83 @@ def send(
     pairs = list(zip(rows, answers, strict=True))
     written = tuple((row, one.id or row.record) for row, one in pairs if one.success)
     failed = [(row, one) for row, one in pairs if not one.success]
-    if is_update:
-        return LaneOutcome(written, refused=tuple(_refused(job, *pair) for pair in failed))
-    return _with_routes(client, job, written, failed)
+    routed = [] if is_update else [(row, one.matches[0]) for row, one in failed if _is_known(one)]
+    refused = [_refused(job, row, one) for row, one in failed if is_update or not _is_known(one)]
+    return LaneOutcome(written, tuple(routed), tuple(refused))
 
 
-def converted_contacts(client: Client, field: str, values: Collection[str]) -> dict[str, str]:
-    """Return the contacts that converted leads became, by the leads' Id or key.
+def follow_conversions(
+    client: Client, job: OutboxJob, outcome: LaneOutcome
+) -> tuple[LaneOutcome, dict[str, str]]:
+    """Look for the contacts that refused leads were converted to; without such leads, no call.
 
     Args:
         client: Client of the org.
-        field: `Id` or the external id.
-        values: Which leads.
+        job: The call.
+        outcome: Of `send`.
+
+    Returns:
+        The outcome, where new leads are routed to their contacts; and the contacts that an opt-out
+        has to go to, by the lead's Id.
+
+    Raises:
+        SalesforceCallError: If the query is refused or not answered.
     """
-    found = _leads(client, field, values, "ConvertedContactId")
-    return {name: str(row["ConvertedContactId"]) for name, row in found.items()
-            if row["ConvertedContactId"]}  # fmt: skip
+    converted = [row.record for row, refusal in outcome.refused if refusal.code == CONVERTED]
+    if job.object != LEAD or not converted:
+        return outcome, {}
+    found = _leads(client, job.key_field, converted, "ConvertedContactId")
+    contacts = {
+        name: str(lead["ConvertedContactId"])
+        for name, lead in found.items()
+        if lead["ConvertedContactId"]
+    }
+    if job.operation == "update":
+        return outcome, contacts
+    routed = tuple(
+        (row, (CONTACT, contacts[row.record]))
+        for row, _ in outcome.refused
+        if row.record in contacts
+    )
+    refused = tuple(pair for pair in outcome.refused if pair[0].record not in contacts)
+    return replace(outcome, routed=(*outcome.routed, *routed), refused=refused), {}
 
 
-def leads_by_key(client: Client, keys: Collection[str]) -> dict[str, str]:
-    """Return the Ids of the leads that have these keys."""
-    return {key: str(row["Id"]) for key, row in _leads(client, KEY_FIELD, keys).items()}
+def look_for_leads(client: Client, rows: Sequence[OutboxRow]) -> LaneOutcome:
+    """Account for leads that may have been made: what isn't there is withdrawn.
+
+    Args:
+        client: Client of the org.
+        rows: Rows of a call whose answer was lost.
+
+    Raises:
+        SalesforceCallError: If the query is refused or not answered.
+    """
+    found = _leads(client, KEY_FIELD, [row.record for row in rows])
+    return LaneOutcome(
+        written=tuple((row, str(found[row.record]["Id"])) for row in rows if row.record in found),
+        withdrawn=tuple(row for row in rows if row.record not in found),
+    )
 
 
 def _leads(
     client: Client, field: str, values: Collection[str], *more: str
 ) -> dict[str, Mapping[str, Any]]:
-    columns = ", ".join(dict.fromkeys(("Id", field, *more)))
-    wanted = sorted(values)
-    found: dict[str, Mapping[str, Any]] = {}
+    """Return leads by their Id or key."""
+    columns = tuple(dict.fromkeys(("Id", field, *more)))
+    leads = list(_queried(client, field, sorted(values), columns))
+    if any(name not in lead for lead in leads for name in columns):
+        raise unreadable("Salesforce's answer lacks fields that were asked for", f"query of {LEAD}")
+    return {str(lead[field]): lead for lead in leads}
+
+
+def _queried(
+    client: Client, field: str, wanted: Sequence[str], columns: Sequence[str]
+) -> Iterator[Mapping[str, Any]]:
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
         names = ", ".join(_quoted(name) for name in wanted[start : start + _KEYS_PER_QUERY])
-        soql = f"SELECT {columns} FROM {LEAD} WHERE {field} IN ({names})"  # noqa: S608
-        found |= {str(row[field]): row for row in client.query(soql)}
-    return found
+        soql = f"SELECT {', '.join(columns)} FROM {LEAD} WHERE {field} IN ({names})"  # noqa: S608
+        yield from client.query(soql)
 
 
 def _quoted(text: str) -> str:
@@ -108,24 +154,9 @@ def _values(row: OutboxRow, booleans: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _with_routes(
-    client: Client,
-    job: OutboxJob,
-    written: tuple[tuple[OutboxRow, str], ...],
-    failed: Sequence[tuple[OutboxRow, UpsertResult]],
-) -> LaneOutcome:
-    """Route creations whose lead is another record already, or was converted."""
-    converted = [row.record for row, one in failed if _code(one) == CONVERTED]
-    contacts = converted_contacts(client, KEY_FIELD, converted) if converted else {}
-    routed, refused = [], []
-    for row, one in failed:
-        if _code(one) == DUPLICATES and one.matches:
-            routed.append((row, one.matches[0]))
-        elif row.record in contacts:
-            routed.append((row, (CONTACT, contacts[row.record])))
-        else:
-            refused.append(_refused(job, row, one))
-    return LaneOutcome(written, tuple(routed), tuple(refused))
+def _is_known(result: UpsertResult) -> bool:
+    """Tell whether a duplicate rule named the record that the org has instead."""
+    return _code(result) == DUPLICATES and bool(result.matches)
 
 
 def _code(result: UpsertResult) -> str:

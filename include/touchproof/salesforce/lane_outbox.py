@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from touchproof.clock import Clock
 from touchproof.ledger import schema
 from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
 from touchproof.ledger.store import Ledger, upsert
-from touchproof.salesforce.dead_letters import Refusal, note_refusals
+from touchproof.salesforce.dead_letters import Refusal, note_refusals, resolve_letters
 from touchproof.salesforce.error_actions import error_action
 from touchproof.salesforce.lane_landed import LandedRequest
 from touchproof.salesforce.lane_plan import CONTACT, LEAD
@@ -33,6 +33,7 @@ from touchproof.salesforce.lane_view import (
     REFUSED,
     ROUTED,
     SENT,
+    refused_opt_outs,
 )
 from touchproof.salesforce.outbox import DISCARDED, DONE, PLANNED, OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD
@@ -56,13 +57,25 @@ class LaneOutcome:
         written: Rows that Salesforce confirmed, with the record's Id.
         routed: Rows whose lead is another record already, as (object, Id).
         refused: Rows that it refused.
-        withdrawn: Rows that weren't sent again, because consent is gone.
+        withdrawn: Rows that don't go with this call: the next plan has what is still wanted.
+        waiting: Rows whose end isn't known yet; they stay in the outbox for the next tick.
     """
 
     written: tuple[tuple[OutboxRow, str], ...] = ()
     routed: tuple[tuple[OutboxRow, tuple[str, str]], ...] = ()
     refused: tuple[tuple[OutboxRow, Refusal], ...] = ()
     withdrawn: tuple[OutboxRow, ...] = ()
+    waiting: tuple[OutboxRow, ...] = ()
+
+    def and_also(self, other: LaneOutcome) -> LaneOutcome:
+        """Return this outcome with further rows of the same call."""
+        return LaneOutcome(
+            (*self.written, *other.written),
+            (*self.routed, *other.routed),
+            (*self.refused, *other.refused),
+            (*self.withdrawn, *other.withdrawn),
+            (*self.waiting, *other.waiting),
+        )
 
 
 class LaneOutbox:
@@ -150,9 +163,13 @@ class LaneOutbox:
         ]
 
     def rows(self, job: OutboxJob) -> list[OutboxRow]:
-        """Return a call's rows in request order."""
+        """Return a call's rows that aren't settled yet, in request order."""
         table = schema.outbox
-        query = select(table).where(table.c.push_job_id == job.id).order_by(table.c.id)
+        query = (
+            select(table)
+            .where(table.c.push_job_id == job.id, table.c.finished_at.is_(None))
+            .order_by(table.c.id)
+        )
         with self.ledger.reading() as connection:
             found = connection.execute(query).all()
         return [
@@ -168,20 +185,23 @@ class LaneOutbox:
         night: date,
         calls: int,
         contacts: Sequence[FrozenRow] = (),
+        message: str | None = None,
     ) -> None:
         """Finish a call: acknowledge, route, name what was refused; all or nothing.
 
         Args:
             job: The call.
-            outcome: How each of its rows ended.
+            outcome: How each of its rows ended; with rows that wait the call stays unfinished.
             night: The night in which refusals are seen.
             calls: Requests that were spent on it.
             contacts: What has to go to contacts because of it; the next call sends it.
+            message: Why Salesforce refused the call as a whole, if it did.
         """
         now = self._now()
         with self.ledger.transaction() as connection:
             written = [_confirmed(job, row, record) for row, record in outcome.written]
             self.ledger.acknowledge(self.org_id, written, at=job.planned_at, connection=connection)
+            self._resolve_letters(connection, job, outcome)
             refusals = [refusal for _, refusal in outcome.refused]
             note_refusals(connection, self.org_id, refusals, night)
             for row, _ in outcome.written:
@@ -193,42 +213,12 @@ class LaneOutbox:
             for row in outcome.withdrawn:
                 self._finish_row(connection, row, DISCARDED, now)
             if job.operation != "update":
-                self._note_leads(connection, job, outcome, now)
-            query = update(schema.push_jobs).where(schema.push_jobs.c.id == job.id)
-            connection.execute(
-                query.values(
-                    state=DONE,
-                    changed_at=now,
-                    finished_at=now,
-                    rows_done=len(outcome.written) + len(outcome.routed),
-                    rows_refused=len(outcome.refused),
-                    rows_unprocessed=len(outcome.withdrawn),
-                    calls=schema.push_jobs.c.calls + calls,
-                )
-            )
+                self._note_leads(connection, outcome, now)
+            self._finish_job(connection, job, outcome, now, calls, message)
             if contacts:
                 self.freeze(
                     connection, contacts, night=night, object_name=CONTACT, operation="update"
                 )
-
-    def discard(self, job: OutboxJob, message: str, *, calls: int) -> None:
-        """Give a call up that Salesforce refused as a whole; the next plan has its rows again."""
-        now = self._now()
-        rows = self.rows(job)
-        with self.ledger.transaction() as connection:
-            for row in rows:
-                self._finish_row(connection, row, DISCARDED, now)
-            self._forget_leads(connection, job, rows)
-            query = update(schema.push_jobs).where(schema.push_jobs.c.id == job.id)
-            connection.execute(
-                query.values(
-                    state=DISCARDED,
-                    changed_at=now,
-                    finished_at=now,
-                    message=message,
-                    calls=schema.push_jobs.c.calls + calls,
-                )
-            )
 
     def note_calls(self, job: OutboxJob, calls: int) -> None:
         """Count requests on a call whose answer was lost."""
@@ -236,16 +226,51 @@ class LaneOutbox:
         with self.ledger.transaction() as connection:
             connection.execute(query.values(calls=schema.push_jobs.c.calls + calls))
 
-    def _note_leads(
-        self, connection: Connection, job: OutboxJob, outcome: LaneOutcome, now: datetime
+    def _resolve_letters(
+        self, connection: Connection, job: OutboxJob, outcome: LaneOutcome
     ) -> None:
+        """Close the dead letters of what went through; other refusals of a record stay open."""
+        ended = [row.record for row, _ in (*outcome.written, *outcome.routed)]
+        records = {(job.object, record) for record in ended}
+        if job.operation == "update":
+            records &= refused_opt_outs(connection, self.org_id, ended)
+        resolve_letters(connection, self.org_id, records)
+
+    def _finish_job(
+        self,
+        connection: Connection,
+        job: OutboxJob,
+        outcome: LaneOutcome,
+        now: datetime,
+        calls: int,
+        message: str | None,
+    ) -> None:
+        table = schema.push_jobs
+        counts = {
+            "rows_done": len(outcome.written) + len(outcome.routed),
+            "rows_refused": len(outcome.refused),
+            "rows_unprocessed": len(outcome.withdrawn),
+        }
+        ended = {"state": DISCARDED if message else DONE, "finished_at": now}
+        query = update(table).where(table.c.id == job.id)
+        connection.execute(
+            query.values(
+                changed_at=now,
+                message=message,
+                calls=table.c.calls + calls,
+                **{name: func.coalesce(table.c[name], 0) + n for name, n in counts.items()},
+                **({} if outcome.waiting else ended),
+            )
+        )
+
+    def _note_leads(self, connection: Connection, outcome: LaneOutcome, now: datetime) -> None:
         for row, record in outcome.written:
             self._note_lead(connection, row, ACKNOWLEDGED, LEAD, record, now)
         for row, (object_name, record) in outcome.routed:
             self._note_lead(connection, row, ROUTED, object_name, record, None)
         for row, _ in outcome.refused:
             self._note_lead(connection, row, REFUSED, None, None, None)
-        self._forget_leads(connection, job, outcome.withdrawn)
+        self._forget_leads(connection, outcome.withdrawn)
 
     def _note_lead(
         self,
@@ -267,11 +292,9 @@ class LaneOutbox:
             )
         )
 
-    def _forget_leads(
-        self, connection: Connection, job: OutboxJob, rows: Iterable[OutboxRow]
-    ) -> None:
+    def _forget_leads(self, connection: Connection, rows: Iterable[OutboxRow]) -> None:
         table = schema.lane_leads
-        for row in rows if job.operation != "update" else ():
+        for row in rows:
             connection.execute(
                 delete(table).where(
                     table.c.org_id == self.org_id,

@@ -137,7 +137,7 @@ def plan_lane(
         if person.state == "opted_out":
             for record in _records(person, view):
                 opt_out = allowed(OPT_OUT, writable.get(record[0], frozenset()))
-                if not _lacks(opt_out, view.acknowledged.get(record)):
+                if not lacks(opt_out, view.acknowledged.get(record)):
                     continue
                 if record in view.busy:
                     waiting += 1
@@ -232,7 +232,8 @@ def _records(person: LanePerson, view: LedgerView) -> set[tuple[str, str]]:
     return {record for record, is_writable in {**made, **held}.items() if is_writable}
 
 
-def _lacks(wanted: FieldValues, values: FieldValues | None) -> bool:
+def lacks(wanted: FieldValues, values: FieldValues | None) -> bool:
+    """Tell whether a record, as it is acknowledged, lacks some of the values."""
     return any(values is None or values.get(name) != value for name, value in wanted.items())
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, and_, select
 
 from touchproof.ledger import schema
 from touchproof.ledger.records import FieldValues
@@ -56,8 +56,8 @@ def read_view(connection: Connection, org_id: str, landed: Landed, known: Known)
         acknowledged=acknowledged_values(connection, org_id, ids),
         record_of=record_of,
         sent=frozenset(row.source_key for row in sent if row.state != REFUSED),
-        busy=_busy(connection, org_id, named),
-        refused=_refused(connection, org_id),
+        busy=busy_records(connection, org_id, named),
+        refused=_refused(connection, org_id, ids),
         suppressed=suppressed,
     )
 
@@ -138,15 +138,17 @@ def _records_by_key(
 def acknowledged_values(
     connection: Connection, org_id: str, ids: Collection[str]
 ) -> dict[tuple[str, str], FieldValues]:
+    """Return the acknowledged values of records by (object, Id)."""
     table = schema.acknowledged
     columns = [table.c.object, table.c.fields_json]
     rows = _matching(connection, table.c.record_key, ids, columns, org_id)
     return {(name, record): json.loads(fields) for record, name, fields in rows}
 
 
-def _busy(
+def busy_records(
     connection: Connection, org_id: str, records: Collection[str]
 ) -> frozenset[tuple[str, str]]:
+    """Return the (object, record) of these that stand unfinished in the outbox of any lane."""
     table = schema.outbox
     rows = _matching(
         connection,
@@ -159,15 +161,37 @@ def _busy(
     return frozenset((name, record) for record, name in rows)
 
 
-def _refused(connection: Connection, org_id: str) -> frozenset[tuple[str, str]]:
+def refused_opt_outs(
+    connection: Connection, org_id: str, ids: Collection[str]
+) -> frozenset[tuple[str, str]]:
+    """Return the (object, Id) whose opt-out Salesforce refused the lane before."""
+    table = schema.outbox
+    condition = and_(
+        table.c.lane == NEW_LEADS, table.c.operation == "update", table.c.state == REFUSED
+    )
+    rows = _matching(connection, table.c.record_key, ids, [table.c.object], org_id, condition)
+    return frozenset((name, record) for record, name in rows)
+
+
+def _refused(
+    connection: Connection, org_id: str, ids: Collection[str]
+) -> frozenset[tuple[str, str]]:
+    """Return what sending again wouldn't close.
+
+    Values of a record that the nightly push couldn't write don't stop the record's opt-out.
+    """
     table = schema.dead_letters
     query = select(table.c.object, table.c.record_key, table.c.code).where(
         table.c.org_id == org_id, table.c.state == OPEN
     )
-    return frozenset(
+    letters = {
         (str(name), str(record))
         for name, record, code in connection.execute(query)
         if error_action(str(code)).action != "retry"
+    }
+    of_records = {letter for letter in letters if letter[1] in ids}
+    return frozenset(letters - of_records) | (
+        of_records & refused_opt_outs(connection, org_id, ids)
     )
 
 

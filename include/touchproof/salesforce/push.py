@@ -260,12 +260,15 @@ class _Push:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
         still = {(refusal.object, refusal.record) for refusal in refusals} | unfinished
-        still |= lane_refusals(self.ledger, org_id, self.inputs.night)
         sent = {result.group.name for result in results if result.failure is None}
+        of_lane = lane_refusals(self.ledger, org_id, self.inputs.night)
         for group in plan.groups:
-            if group.name not in sent:
-                records = group.rows.column("record").to_pylist()
-                still |= {(group.object, str(record)) for record in records}
+            records = {(group.object, str(one)) for one in group.rows.column("record").to_pylist()}
+            if group.name in sent:
+                of_lane -= records  # what the lane couldn't write went through, or is in `still`
+            else:
+                still |= records
+        still |= of_lane
         resolve_all_but(self.ledger, org_id, still)
         return len(list_dead_letters(self.ledger, org_id))
 

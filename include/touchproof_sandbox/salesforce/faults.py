@@ -88,6 +88,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "failed results": ("GET", "jobs/ingest/*/failedResults"),
     "unprocessed records": ("GET", "jobs/ingest/*/unprocessedRecords"),
     "collections": ("PATCH", "composite/sobjects/*/*"),
+    "query": ("GET", "query"),
 }
 """Method and path of the steps of a push, by name."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from lane_day import LaneDay
 from night_world import NightWorld
 from small_crm import Crm, acknowledged_table, model_table, rules_seed
 
@@ -54,6 +55,30 @@ def few_leads(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> Nig
     folder = tmp_path_factory.mktemp("few_leads")
     crm = _crm(folder / "data", crm_server)
     return NightWorld.make(crm, folder / "template", leads=5, creations=0, contacts=0, campaigns=0)
+
+
+@pytest.fixture(scope="session")
+def lane_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> LaneDay:
+    """Return a small day of opt-outs and new leads; reset it before each use."""
+    folder = tmp_path_factory.mktemp("lane_day")
+    crm = _crm(folder / "data", crm_server)
+    return LaneDay.begin(crm, folder / "template", new=5, leads=3, contacts=2, converted=1)
+
+
+@pytest.fixture(scope="session")
+def large_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> LaneDay:
+    """Return a day of opt-outs and two calls of new leads; reset it before each use."""
+    folder = tmp_path_factory.mktemp("large_day")
+    crm = _crm(folder / "data", crm_server)
+    return LaneDay.begin(crm, folder / "template", new=206, leads=4, contacts=3, converted=1)
+
+
+@pytest.fixture(scope="session")
+def quiet_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> LaneDay:
+    """Return a day on which nobody has said a word yet; reset it before each use."""
+    folder = tmp_path_factory.mktemp("quiet_day")
+    crm = _crm(folder / "data", crm_server)
+    return LaneDay.begin(crm, folder / "template", leads=2, contacts=1, converted=1, is_quiet=True)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Push or tick in a process of its own and die before or after one durable step, by `kill -9`.
 
-Belongs here: the processes, and the limits by which a few rows make many jobs. The processes are
-forked from one that has only imported what a push needs, so that a death costs no start.
+Belongs here: the processes, the server's death at a step of ours, and the limits by which a few
+rows make many jobs. The processes are forked from one that has only imported what a push needs, so
+that a death costs no start.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from unittest import mock
 
 from durable_steps import Moment, Step, numbered
@@ -23,6 +24,7 @@ from touchproof.salesforce.lane import run_lane
 from touchproof.salesforce.push import run_push
 from touchproof.salesforce.wire import MAX_JOB_BYTES, Chunk, job_chunks
 from touchproof.settings import Settings
+from touchproof_sandbox.salesforce import lifecycle
 
 MULTIPART_CHARACTERS = 6_000
 CAMPAIGN_JOB_BYTES = 500
@@ -94,3 +96,36 @@ def _push(settings: Settings, night: date) -> None:
 
 def _tick(settings: Settings, now: datetime) -> None:
     run_lane(settings, lambda: now, sleep=lambda _: None, jitter=lambda: 0.5)
+
+
+class Pushing(Protocol):
+    """What the server's death needs of a world: its org, and how it waits."""
+
+    crm: Any
+
+    def sleeping(self, sleep: Callable[[float], None]) -> AbstractContextManager[None]:
+        """Let it wait in another way for a while."""
+
+
+@contextmanager
+def killed_server(world: Pushing, what: str, at: Moment) -> Iterator[None]:
+    """Kill the server before or after the first step of this name; start it when we wait."""
+    folder = world.crm.settings.paths.salesforce_server.resolve()
+    is_killed = False
+
+    def kill(this: Step, moment: Moment) -> None:
+        nonlocal is_killed
+        if moment == at and this.what == what and not is_killed:
+            is_killed = True
+            info = lifecycle.find(folder)
+            assert info is not None
+            os.kill(info.pid, signal.SIGKILL)
+            assert lifecycle._wait_for_end(info.pid)
+
+    def start(_: float) -> None:
+        lifecycle.ensure(folder)
+
+    with numbered(kill), world.sleeping(start):
+        yield
+    lifecycle.ensure(folder)
+    assert is_killed

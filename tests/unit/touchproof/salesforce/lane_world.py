@@ -177,7 +177,7 @@ class LaneWorld:
         values = (person, object_name, salesforce_id, record_key, is_writable)
         self.records.append(dict(zip(_RECORDS.names, values, strict=True)))
 
-    def hand_over(self) -> None:
+    def hand_over(self, *, is_observed: bool = True) -> None:
         """Commit the last night's handoff, with all objects even where none has rows."""
         for model in MODELS:
             self.crm.rows.setdefault(model, [])
@@ -186,7 +186,7 @@ class LaneWorld:
             "sync_records_known": pa.Table.from_pylist(self.records, _RECORDS),
             "source_spellings": _SPELLINGS,
         }
-        self.crm.publish()
+        self.crm.publish(is_observed=is_observed)
 
     def land(self) -> None:
         """Let the day's files arrive as they stand now, and extract them."""

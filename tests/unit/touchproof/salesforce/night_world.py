@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from beginning import Beginning
 from small_crm import Crm
 
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import SalesforceError
-from touchproof.salesforce.call_journal import LedgerJournal, count_push_calls
+from touchproof.salesforce.call_journal import count_push_calls
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.dead_letters import list_dead_letters
 from touchproof.salesforce.outbox import Outbox
@@ -32,19 +31,16 @@ class NightWorld:
 
     Args:
         crm: The org and the world.
-        template: Copy of the world's folder as it was before the first push.
-        changes: What made the org's records; their ids come out the same each time.
+        beginning: Both as they were before the first push.
         wanted: Field values that the night asks for, by (object, Id or source key).
         records: Records of each object once all is done.
     """
 
     crm: Crm
-    template: Path
-    changes: list[dict[str, Any]]
+    beginning: Beginning
     wanted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     records: Counter[str] = field(default_factory=Counter)
     _sleep: Callable[[float], None] = field(default=lambda _: None)
-    _keep_open: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(":memory:"))
 
     @classmethod
     def make(
@@ -61,11 +57,11 @@ class NightWorld:
             for name, size in sizes.items()
             for number in range(size)
         ]
-        world = cls(crm, template, changes, records=Counter(sizes) + Counter(Lead=creations))
+        wanted: dict[tuple[str, str], dict[str, str]] = {}
         ids = iter(crm.control.apply(changes))
         for name, size in sizes.items():
             for number in range(size):
-                world._want_update(name, next(ids), number)
+                _want_update(crm, wanted, name, next(ids), number)
         for number in range(creations):
             values = {
                 "Touchproof_Stage__c": "new",
@@ -74,46 +70,14 @@ class NightWorld:
             }
             row = {"record_key": f"app:{number}", **values}
             crm.rows.setdefault("sync_lead_attributes", []).append(row)
-            world.wanted["Lead", f"app:{number}"] = values
+            wanted["Lead", f"app:{number}"] = values
         crm.publish()
-        shutil.copytree(crm.settings.data_dir, template, symlinks=True)
-        return world
-
-    def _want_update(self, name: str, record: str, number: int) -> None:
-        wanted: dict[str, dict[str, str]] = {
-            "Lead": {"sync_lead_consent": {"HasOptedOutOfEmail": "true"}},
-            "Contact": {
-                "sync_contact_consent": {"HasOptedOutOfEmail": "true"},
-                "sync_contact_attributes": {"Touchproof_Stage__c": "engaged"},
-            },
-            "Campaign": {"sync_campaign_performance": {"Touchproof_Spend__c": f"{number}.5"}},
-        }[name]
-        for model, values in wanted.items():
-            self.crm.rows.setdefault(model, []).append({"salesforce_id": record, **values})
-            self.wanted.setdefault((name, record), {}).update(values)
+        records = Counter(sizes) + Counter(Lead=creations)
+        return cls(crm, Beginning(crm, template, changes, NIGHTLY), wanted, records)
 
     def reset(self) -> None:
         """Begin anew: the org and the world as they were before the first push."""
-        self.crm.control.wipe()
-        self.crm.control.set_clock(self.crm.clock())
-        self.crm.control.apply(self.changes)
-        self._keep_open.close()
-        shutil.rmtree(self.crm.settings.data_dir)
-        shutil.copytree(self.template, self.crm.settings.data_dir, symlinks=True)
-        # While anybody has the ledger open, the last of a push to close it needn't tidy it up.
-        self._keep_open = sqlite3.connect(self.crm.settings.paths.ledger)
-        self._keep_open.execute("select 1 from meta").fetchone()
-        self._call_once()
-
-    def _call_once(self) -> None:
-        """Make a call of the lane, as on every night but the first: it told the use."""
-        client = Client(connection_from_settings(self.crm.settings))
-        ledger = Ledger.of(self.crm.settings)
-        journal = LedgerJournal(ledger, NIGHTLY, self.crm.night, self.crm.clock)
-        client.login()
-        client.counter.keep_in(journal)
-        client.limits()
-        journal.close()
+        self.beginning.again()
 
     # Pushing
 
@@ -154,20 +118,10 @@ class NightWorld:
 
     # What holds at the end
 
-    def stored(self, object_name: str) -> list[Mapping[str, str | None]]:
-        """Return the org's live records as the server has them, without a call."""
-        return self._ask_server(f"select * from \"{object_name}\" where IsDeleted = 'false'")
-
     def rows_processed(self) -> int:
         """Return how many rows the server's ingest jobs have processed, refused ones too."""
         query = "select sum(processed) as rows from jobs where kind = 'ingest'"
-        return int(self._ask_server(query)[0]["rows"])
-
-    def _ask_server(self, query: str) -> list[Mapping[str, Any]]:
-        path = self.crm.settings.paths.salesforce_server.resolve() / "state.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query)]
+        return int(self.crm.ask_server(query)[0]["rows"])
 
     def letters(self) -> set[tuple[str, str]]:
         """Return (object, record) of the open dead letters."""
@@ -178,7 +132,7 @@ class NightWorld:
         """Yield (object, record) of what the org doesn't hold as the night asks for it."""
         found: dict[tuple[str, str], Mapping[str, str | None]] = {}
         for name in self.records:
-            for record in self.stored(name):
+            for record in self.crm.stored(name):
                 found[name, str(record["Id"])] = record
                 if record.get(KEY):
                     found[name, str(record[KEY])] = record
@@ -198,13 +152,29 @@ class NightWorld:
         letters = self.letters()
         outbox = Outbox(ledger, ORG_ID, self.crm.clock)
         assert set(self.differences()) == letters
-        made = {name: len(self.stored(name)) for name in self.records}
+        made = {name: len(self.crm.stored(name)) for name in self.records}
         missing = Counter(name for name, key in letters if key.startswith("app:"))
         assert made == self.records - missing
         assert outbox.unfinished() == []
         assert outbox.unfinished_records() == set()
         assert count_push_calls(ledger) == counters.calls
         assert set(counters.by_client) <= {"touchproof"}
+
+
+def _want_update(
+    crm: Crm, wanted: dict[tuple[str, str], dict[str, str]], name: str, record: str, number: int
+) -> None:
+    values_of: dict[str, dict[str, dict[str, str]]] = {
+        "Lead": {"sync_lead_consent": {"HasOptedOutOfEmail": "true"}},
+        "Contact": {
+            "sync_contact_consent": {"HasOptedOutOfEmail": "true"},
+            "sync_contact_attributes": {"Touchproof_Stage__c": "engaged"},
+        },
+        "Campaign": {"sync_campaign_performance": {"Touchproof_Spend__c": f"{number}.5"}},
+    }
+    for model, values in values_of[name].items():
+        crm.rows.setdefault(model, []).append({"salesforce_id": record, **values})
+        wanted.setdefault((name, record), {}).update(values)
 
 
 def _record(object_name: str, number: int) -> dict[str, str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -227,6 +229,17 @@ class Crm:
             for page in client.query_csv(soql)
         ]
         return {row["Id"]: row for page in pages for row in page.to_pylist()}
+
+    def stored(self, object_name: str) -> list[Mapping[str, str | None]]:
+        """Return the org's live records as the server has them, without a call."""
+        return self.ask_server(f"select * from \"{object_name}\" where IsDeleted = 'false'")
+
+    def ask_server(self, query: str) -> list[Mapping[str, Any]]:
+        """Return the rows of a query of the server's own state."""
+        path = self.settings.paths.salesforce_server.resolve() / "state.sqlite"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query)]
 
     def publish(self, *, is_observed: bool = True) -> None:
         """Extract the org, or do without, and commit this night's handoff."""

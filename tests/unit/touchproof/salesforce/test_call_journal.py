@@ -19,9 +19,9 @@ from touchproof.settings import Settings
 NIGHT = date(2026, 6, 28)
 
 
-def journal(settings: Settings) -> LedgerJournal:
+def journal(settings: Settings, lane: str = "nightly") -> LedgerJournal:
     clock = datetime(2026, 6, 29, 2, tzinfo=UTC)
-    return LedgerJournal(Ledger.of(settings), "nightly", NIGHT, lambda: clock)
+    return LedgerJournal(Ledger.of(settings), lane, NIGHT, lambda: clock)
 
 
 def usage(used: int) -> LimitUsage:
@@ -72,6 +72,22 @@ def test_a_killed_runs_last_call_is_struck_out_if_the_org_did_not_count_it(
     second.close()
 
     assert count_push_calls(Ledger.of(settings)) == 2
+
+
+@pytest.mark.parametrize(("used", "counted"), [(4, 4), (5, 5)])
+def test_calls_of_the_other_lane_leave_no_doubt_about_ours(
+    settings: Settings, used: int, counted: int
+) -> None:
+    calls, others = journal(settings, "new-leads"), journal(settings)
+    calls.answered(calls.sent("GET limits"), usage(1))
+    calls.unanswered(calls.sent("PATCH composite"), is_unsent=False)
+    others.answered(others.sent("GET limits"), usage(used - 2))
+    others.answered(others.sent("GET limits"), usage(used - 1))
+    others.close()
+    calls.answered(calls.sent("GET limits"), usage(used))
+    calls.close()
+
+    assert count_push_calls(Ledger.of(settings)) == counted
 
 
 def test_a_request_that_never_left_does_not_count(settings: Settings) -> None:

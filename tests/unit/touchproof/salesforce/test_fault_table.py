@@ -7,20 +7,17 @@ fault stops and the night is pushed until nothing is left. What must hold then i
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
-from durable_steps import Step, numbered
+from killed_processes import killed_server
 from night_world import NightWorld
 
 from touchproof.salesforce import budget
-from touchproof_sandbox.salesforce import lifecycle
 from touchproof_sandbox.salesforce.control import Control
 from touchproof_sandbox.salesforce.faults import Calls
 
@@ -82,30 +79,6 @@ def refused_rows(control: Control) -> None:
 def failing_job(control: Control) -> None:
     """End the job of campaigns after half of its rows, so that it has unprocessed records."""
     control.end_jobs("Failed", object_name="Campaign")
-
-
-@contextmanager
-def killed_server(world: NightWorld, what: str, at: str) -> Iterator[None]:
-    """Kill the server before or after the first step of this name; start it when we wait."""
-    folder = world.crm.settings.paths.salesforce_server.resolve()
-    is_killed = False
-
-    def kill(this: Step, moment: str) -> None:
-        nonlocal is_killed
-        if moment == at and this.what == what and not is_killed:
-            is_killed = True
-            info = lifecycle.find(folder)
-            assert info is not None
-            os.kill(info.pid, signal.SIGKILL)
-            assert lifecycle._wait_for_end(info.pid)
-
-    def start(_: float) -> None:
-        lifecycle.ensure(folder)
-
-    with numbered(kill), world.sleeping(start):
-        yield
-    lifecycle.ensure(folder)
-    assert is_killed
 
 
 LOGIN = [

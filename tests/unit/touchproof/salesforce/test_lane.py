@@ -248,7 +248,45 @@ def test_a_record_that_was_locked_goes_with_the_next_tick(world: LaneWorld) -> N
     world.register("r1")
 
     assert world.tick().refused == 1
+    assert len(dead_letters(world.settings)) == 1
     assert world.tick().created == 1
+    assert dead_letters(world.settings) == []
+
+
+def test_a_lead_that_was_refused_goes_with_the_night_which_closes_its_dead_letter(
+    world: LaneWorld,
+) -> None:
+    world.crm.want(
+        "sync_lead_attributes", record_key="app:r1", LastName="Lee", Company="Individual"
+    )
+    world.hand_over()
+    world.crm.control.refuse("Lead", "LastName", "Lee", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    world.register("r1")
+    world.tick()
+    assert len(dead_letters(world.settings)) == 1
+    world.crm.control.stop_refusing()
+
+    nightly(world)
+
+    assert set(world.leads()) == {"app:r1"}
+    assert dead_letters(world.settings) == []
+
+
+def test_values_that_the_night_couldnt_write_hold_no_opt_out_back(world: LaneWorld) -> None:
+    lead = world.crm.lead()
+    world.crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="engaged")
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", lead)
+    world.hand_over()
+    world.crm.control.restrict_picklist("Lead", "Touchproof_Stage__c", ["new"])
+    nightly(world)
+    world.say("ann@example.test", "opted_out")
+
+    assert world.tick().opt_outs == 1
+
+    assert world.crm.records()[lead]["HasOptedOutOfEmail"] == "true"
+    (letter,) = dead_letters(world.settings)  # the stage isn't written yet
+    assert letter.record_key == lead
 
 
 def test_a_refused_opt_out_makes_the_tick_red(world: LaneWorld) -> None:
@@ -284,6 +322,25 @@ def test_the_opt_out_of_a_lead_that_was_converted_meanwhile_goes_to_its_contact(
     world.crm.control.reset_counters()
     world.tick()
     assert world.crm.control.counters().calls == 0
+
+
+def test_a_contact_that_knows_of_the_opt_out_isnt_told_again_for_the_lead_it_came_from(
+    world: LaneWorld,
+) -> None:
+    lead = world.crm.lead()
+    (contact,) = world.crm.control.apply(
+        [{"op": "insert", "object": "Contact", "record": {"LastName": "C"}}]
+    )
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", lead)
+    world.hold("p1", contact, object_name="Contact")
+    world.hand_over()
+    world.crm.change("Lead", lead, IsConverted="true", ConvertedContactId=contact)
+    world.say("ann@example.test", "opted_out")
+
+    report = world.tick()
+
+    assert (report.opt_outs, report.refused, report.push_calls) == (1, 1, 3)
 
 
 @pytest.mark.skipif(

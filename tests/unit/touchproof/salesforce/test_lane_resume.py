@@ -1,4 +1,4 @@
-"""A tick that is killed at any durable step is finished by the next one, and nothing is doubled."""
+"""What a killed tick left meets a word said since, the nightly push, or a contact that is busy."""
 
 from __future__ import annotations
 
@@ -22,11 +22,6 @@ JOB = Step(0, f"send POST {BASE}/jobs/ingest")
 OPT_OUTS, LEADS = (
     f"PATCH {BASE}/composite/sobjects/Lead/{key}" for key in ("Id", "Touchproof_Key__c")
 )
-STEPS: list[tuple[str, Moment]] = [
-    (f"{what} {call}", moment)
-    for call in (OPT_OUTS, LEADS)
-    for what, moment in (("send", "before"), ("send", "after"), ("receive", "after"))
-]
 
 
 @pytest.fixture
@@ -56,28 +51,6 @@ def unfinished(world: LaneWorld) -> tuple[int, int]:
         len(LaneOutbox(ledger, org_id, world.clock).unfinished()),
         len(Outbox(ledger, org_id, world.clock).unfinished()),
     )
-
-
-@pytest.mark.parametrize(("what", "moment"), STEPS)
-def test_a_tick_killed_at_a_step_is_finished_by_the_next(
-    world: LaneWorld, what: str, moment: Moment
-) -> None:
-    lead = world.crm.lead()
-    world.know("p1", "email:ann@example.test")
-    world.hold("p1", lead)
-    world.hand_over()
-    world.say("ann@example.test", "opted_out")
-    keys = {world.register(f"r{number}") for number in range(3)}
-    kill(world, what, moment)
-
-    report = world.tick()
-
-    assert report.opt_outs + report.created == (4 if OPT_OUTS in what else 3)
-    assert set(world.leads()) == keys
-    assert len(world.crm.records()) == 4
-    assert world.crm.records()[lead]["HasOptedOutOfEmail"] == "true"
-    assert unfinished(world) == (0, 0)
-    assert world.tick().planned == 0
 
 
 def test_a_lead_whose_answer_was_lost_is_opted_out_when_its_person_left_meanwhile(
@@ -144,6 +117,30 @@ def test_the_lane_leaves_the_nightly_pushs_unfinished_records_alone(world: LaneW
     assert unfinished(world) == (0, 1)
     nightly(world)
     assert world.crm.records()[leads[0]]["HasOptedOutOfEmail"] == "true"
+
+
+def test_an_opt_out_waits_for_a_contact_that_the_nightly_push_holds(world: LaneWorld) -> None:
+    lead = world.crm.lead()
+    (contact,) = world.crm.control.apply(
+        [{"op": "insert", "object": "Contact", "record": {"LastName": "C"}}]
+    )
+    world.crm.want("sync_contact_attributes", salesforce_id=contact, Touchproof_Stage__c="engaged")
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", lead)
+    world.hand_over()
+    world.crm.change("Lead", lead, IsConverted="true", ConvertedContactId=contact)
+    kill_a_push(world.settings, world.crm.night, JOB, "before")
+    world.say("ann@example.test", "opted_out")
+
+    report = world.tick()
+
+    assert (report.status, report.opt_outs, report.refused, report.deferred) == ("waiting", 0, 0, 1)
+    assert unfinished(world) == (1, 1)
+    nightly(world)
+    assert world.tick().opt_outs == 1
+    assert unfinished(world) == (0, 0)
+    assert world.crm.records("Contact")[contact]["Touchproof_Stage__c"] == "engaged"
+    assert world.crm.records("Contact")[contact]["HasOptedOutOfEmail"] == "true"
 
 
 def test_a_call_whose_outcome_is_unknown_fails_the_tick_and_is_sent_again(

@@ -107,7 +107,7 @@ def check(world: NightWorld, nights: list[Night]) -> None:
     world.reset()
     crm, first = world.crm, world.crm.night
     world.records = Counter(Lead=LEADS)
-    ids = [str(record["Id"]) for record in world.stored("Lead")]
+    ids = [str(record["Id"]) for record in world.crm.stored("Lead")]
     try:
         for number, night in enumerate(nights):
             crm.night = first + timedelta(days=number)

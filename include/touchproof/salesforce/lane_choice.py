@@ -1,0 +1,203 @@
+"""What the lane of new leads sends next, written down in the transaction that chooses it.
+
+Belongs here: reading the newest landed words and the ledger, and freezing the next call's bytes.
+Doesn't belong here: which rows follow from what was read (lane_plan.py), sending (lane_tick.py).
+
+The words about consent are read in the very transaction that freezes a call, so that bytes are
+never older than consent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import pyarrow.parquet as pq
+from sqlalchemy import Connection
+
+from touchproof.clock import Clock
+from touchproof.handoff import Handoff
+from touchproof.ledger.records import FieldValues
+from touchproof.ledger.store import Ledger
+from touchproof.salesforce.client import COLLECTION_MAX_RECORDS
+from touchproof.salesforce.inputs import RULES_SEED, SPELLINGS_SEED
+from touchproof.salesforce.lane_known import Known, lane_file, newest_reading, read_known
+from touchproof.salesforce.lane_landed import Landed, newest_batches, read_landed
+from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox
+from touchproof.salesforce.lane_plan import (
+    CONTACT,
+    LEAD,
+    OPT_IN,
+    OPT_OUT,
+    LanePlan,
+    LedgerView,
+    OptOut,
+    allowed,
+    lacks,
+    people_of,
+    plan_lane,
+)
+from touchproof.salesforce.lane_view import (
+    acknowledged_values,
+    busy_records,
+    known_org,
+    read_view,
+)
+from touchproof.salesforce.outbox import OutboxJob, OutboxRow
+from touchproof.salesforce.rules import read_field_rules, written_fields
+from touchproof.settings import Settings
+
+
+@dataclass
+class LaneChoice:
+    """Choose one call after the other.
+
+    Args:
+        settings: The world's settings.
+        handoff: The newest committed one.
+        ledger: The world's ledger.
+        clock: Tells when ledger states change.
+
+    Attributes:
+        tried: (object, record) of what this tick sent and isn't settled by it; it waits.
+        refused: (object, operation) whose calls Salesforce refuses; their rows wait.
+    """
+
+    settings: Settings
+    handoff: Handoff
+    ledger: Ledger
+    clock: Clock
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    refused: set[tuple[str, str]] = field(default_factory=set)
+    _landed: Landed = field(default_factory=Landed)
+    _known: Known = field(default_factory=Known)
+
+    def __post_init__(self) -> None:
+        seed = pq.ParquetFile(lane_file(self.handoff, RULES_SEED)).read()
+        self.rules = read_field_rules(seed)
+        self._writable = {
+            name: frozenset(rule.field for rule in written_fields(self.rules, name))
+            for name in (LEAD, CONTACT)
+        }
+        newest = newest_reading(self.handoff)
+        self._not_before = newest + timedelta(microseconds=1) if newest else None
+        self.org_id = known_org(self.ledger)
+
+    def outbox(self) -> LaneOutbox:
+        """Return the lane's outbox of the org as it is known by now."""
+        return LaneOutbox(self.ledger, self.org_id, self.clock, self._not_before)
+
+    # Planning
+
+    def plan_now(self) -> LanePlan:
+        """Plan on what the ledger says just now."""
+        with self.ledger.reading() as connection:
+            return self._plan(connection)
+
+    def has_opt_outs_left(self) -> bool:
+        """Tell whether an opt-out waits, or a lead that may have been made of who left since."""
+        outbox = self.outbox()
+        return bool(self.plan_now().opt_outs) or any(
+            job.operation == "update" or self.without_consent(outbox.rows(job))
+            for job in outbox.unfinished()
+        )
+
+    def without_consent(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Return the leads among a call's rows whose person doesn't consent any more."""
+        with self.ledger.reading() as connection:
+            view = self._view(connection)
+        consenting = {
+            request.source_key
+            for person in people_of(self._landed, self._known, view.suppressed)
+            if person.state == "opted_in"
+            for request in person.requests
+        }
+        return [row for row in rows if row.record not in consenting]
+
+    def planned_again(self, job: OutboxJob, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Return the opt-outs among a call's rows that a plan without this call would have."""
+        own = {(job.object, row.record) for row in rows}
+        with self.ledger.reading() as connection:
+            view = self._view(connection)
+        view = replace(view, busy=view.busy - own)
+        planned = plan_lane(self._landed, self._known, view, self._writable).opt_outs
+        return [row for row in rows if OptOut(job.object, row.record) in planned]
+
+    def _plan(self, connection: Connection) -> LanePlan:
+        view = self._view(connection)
+        view = replace(view, busy=view.busy | self.tried)
+        return plan_lane(self._landed, self._known, view, self._writable)
+
+    def _view(self, connection: Connection) -> LedgerView:
+        """Read the newest batches, unless they were read before, and the ledger."""
+        batches = newest_batches(self.settings, self.handoff.night)
+        if tuple(str(batch.path) for batch in batches) != self._landed.batches:
+            spellings = lane_file(self.handoff, SPELLINGS_SEED)
+            self._landed = read_landed(self.settings, batches, spellings)
+            self._known = read_known(self.handoff, self._landed.identifiers)
+        return read_view(connection, self.org_id, self._landed, self._known)
+
+    # Freezing
+
+    def next_opt_outs(self) -> OutboxJob | None:
+        """Choose and freeze the next call of opt-outs, those of one object."""
+        if not self._free_opt_outs(self.plan_now()):
+            return None
+        with self.ledger.transaction() as connection:
+            opt_outs = self._free_opt_outs(self._plan(connection))
+            if not opt_outs:
+                return None
+            name = opt_outs[0].object
+            ids = [one.salesforce_id for one in opt_outs if one.object == name]
+            rows = [self._opt_out(name, one) for one in ids[:COLLECTION_MAX_RECORDS]]
+            return self.outbox().freeze(
+                connection,
+                rows,
+                night=self.handoff.night,
+                object_name=name,
+                operation="update",
+            )
+
+    def next_leads(self) -> OutboxJob | None:
+        """Choose and freeze the next call of new leads, with consent as it is at this moment."""
+        if (LEAD, "upsert") in self.refused or not self.plan_now().creations:
+            return None
+        with self.ledger.transaction() as connection:
+            creations = self._plan(connection).creations[:COLLECTION_MAX_RECORDS]
+            if not creations:
+                return None
+            rows = [
+                FrozenRow(one.source_key, None, self._creation(one.fields), one)
+                for one in creations
+            ]
+            return self.outbox().freeze(
+                connection,
+                rows,
+                night=self.handoff.night,
+                object_name=LEAD,
+                operation="upsert",
+            )
+
+    def contacts_now(self, contacts: Collection[str]) -> tuple[list[FrozenRow], set[str]]:
+        """Return the opt-outs that contacts of converted leads lack, and the contacts that wait.
+
+        A contact waits while it stands in another push's outbox.
+        """
+        with self.ledger.reading() as connection:
+            busy = {record for _, record in busy_records(connection, self.org_id, contacts)}
+            known = acknowledged_values(connection, self.org_id, contacts)
+        rows = [self._opt_out(CONTACT, one) for one in sorted(set(contacts) - busy)]
+        return [row for row in rows if lacks(row.fields, known.get((CONTACT, row.record)))], busy
+
+    def _free_opt_outs(self, plan: LanePlan) -> list[OptOut]:
+        return [one for one in plan.opt_outs if (one.object, "update") not in self.refused]
+
+    def _opt_out(self, object_name: str, salesforce_id: str) -> FrozenRow:
+        values = allowed(OPT_OUT, self._writable[object_name])
+        return FrozenRow(salesforce_id, salesforce_id, values)
+
+    def _creation(self, fields: FieldValues) -> FieldValues:
+        """Return what a new lead says, and which fields it leaves empty."""
+        texts = [rule.field for rule in written_fields(self.rules, LEAD) if rule.type != "boolean"]
+        return {**dict.fromkeys(texts), **allowed({**fields, **OPT_IN}, self._writable[LEAD])}
