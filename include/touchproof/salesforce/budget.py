@@ -22,7 +22,7 @@ BATCH_ROWS = 10_000
 MARKETO_OBJECTS = frozenset({"Lead", "Contact", "Campaign", "CampaignMember", "Opportunity"})
 MARKETO_RECORDS_PER_CALL = 200
 MARKETO_RECORDS_PER_HOUR = 10_000  # a community figure, per object
-_EXPECTED_POLLS = 4
+_EXPECTED_POLLS = 2
 _RESULT_FILES = 3
 
 
@@ -32,14 +32,15 @@ class PollPolicy:
 
     Args:
         first_seconds: First wait of a small job.
-        rows_per_second: Adds a second to the first wait for as many rows.
+        rows_per_second: Rows that Salesforce is expected to process in a second; the first look
+            comes when a job should be over.
         growth: Factor from one wait to the next.
         longest_seconds: No single wait is longer.
         give_up_seconds: After so much waiting the job is left to the next run.
     """
 
     first_seconds: float = 1.0
-    rows_per_second: int = 2_000
+    rows_per_second: int = 1_000
     growth: float = 2.0
     longest_seconds: float = 120.0
     give_up_seconds: float = 2 * 3600.0
@@ -52,6 +53,12 @@ class PollPolicy:
             yield wait
             waited += wait
             wait = min(wait * self.growth, self.longest_seconds)
+
+    def left_seconds(self, rows: int, processed: int, waited: float) -> float:
+        """Return how long a job should still take at the pace that it has shown, if it has."""
+        if not processed:
+            return 0.0
+        return min(waited * max(rows - processed, 0) / processed, self.longest_seconds)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from touchproof.salesforce.wire import Chunk, job_chunks
 
 logger = logging.getLogger(__name__)
 
-_JITTER_SHARE = 0.2
+JITTER_SHARE = 0.2
 _FILE_READS = 3
 
 
@@ -54,7 +54,7 @@ class Waiting:
     def pauses(self, rows: int) -> Iterator[float]:
         """Yield the waits of a job, each up to a fifth shorter, so that clients spread out."""
         for wait in self.policy.waits(rows):
-            yield wait * (1 - _JITTER_SHARE * self.jitter())
+            yield wait * (1 - JITTER_SHARE * self.jitter())
 
 
 @dataclass(frozen=True)
@@ -119,13 +119,18 @@ def _perform_job(
 def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
     """Look at a submitted job until it has ended; a look that fails changes nothing.
 
+    A job that tells how far it is isn't looked at before it should be over.
+
     Raises:
         JobNotEndedError: If it hasn't ended after the policy's longest wait.
         SalesforceCallError: If Salesforce refuses to show it.
     """
     job_id = _salesforce_id(job)
-    for pause in waiting.pauses(job.rows):
+    waited = left = 0.0
+    for growing in waiting.pauses(job.rows):
+        pause = max(growing, left)
         waiting.sleep(pause)
+        waited += pause
         try:
             seen = client.get_job(job_id)
         except SalesforceCallError as error:
@@ -135,6 +140,7 @@ def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
             continue
         if seen.is_terminal:
             return seen
+        left = waiting.policy.left_seconds(job.rows, seen.records_processed, waited)
     raise JobNotEndedError(job_id)
 
 
