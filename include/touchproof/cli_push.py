@@ -162,6 +162,11 @@ def _show(report: PushReport, *, as_json: bool) -> None:
         f"{report.refused:,} refused, {report.deferred:,} deferred; {report.push_calls} calls"
         + (" (dry run: nothing was sent)" if report.is_dry_run else "")
     )
+    if report.held or report.held_children:
+        say(
+            f"{report.held:,} held back by consent, {report.held_children:,} because a record that "
+            "they hang on isn't there yet"
+        )
     if report.groups:
         say_rows(("object", "operation", "kind", done, "refused", "deferred"), _groups(report))
     for row in report.refused_rows[:20]:

@@ -33,15 +33,16 @@ from touchproof.salesforce.dead_letters import (
 )
 from touchproof.salesforce.inputs import PushInputs, read_inputs
 from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
+from touchproof.salesforce.member_statuses import learn_statuses
 from touchproof.salesforce.observe import (
     Observation,
     compare_observed,
     newest_extraction,
     overlay,
 )
-from touchproof.salesforce.outbox import NIGHTLY, Outbox, refused_records
+from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
-from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
+from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
 from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
     GroupReport,
@@ -192,21 +193,30 @@ class _Push:
             report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
             return _with_calls(report, client, client.counter.last_limit)
         plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
+        if learn_statuses(client, outbox, plan, self.clock()):
+            plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
         usage = client.limits().get(_ALLOWANCE)
         estimate = estimate_cost(plan.sendable)
         sendable, reason = self._afford(plan, estimate, usage)
         results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
+        failed = unfinished | _refused_in(resumed.outcomes)
+        waiting_children: set[tuple[str, str]] = set()
         for group in sendable:
-            free = _without(group, unfinished)
+            free, children = hold_children(_without(group, unfinished), failed)
+            waiting_children |= children
             result = perform_group(free, client, outbox, waiting, night=self.night, lane=NIGHTLY)
             results.append(result)
+            failed = failed | _refused_in(result.outcomes) | children
             if result.failure is not None:
                 break
-        letters = self._close_dead_letters(org_id, plan, results, unfinished)
+        waiting_records = unfinished | waiting_children
+        letters = self._close_dead_letters(org_id, plan, results, waiting_records)
         report = self._report(plan, observation, results, letters, reason, resumed)
         report = replace(
-            _with_calls(report, client, client.counter.last_limit or usage), estimate=estimate
+            _with_calls(report, client, client.counter.last_limit or usage),
+            estimate=estimate,
+            held_children=report.held_children + len(waiting_children),
         )
         _require_answered(resumed, results, report)
         return report
@@ -255,11 +265,11 @@ class _Push:
         org_id: str,
         plan: PushPlan,
         results: Sequence[GroupResult],
-        unfinished: set[tuple[str, str]],
+        waiting: set[tuple[str, str]],
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
-        still = {(refusal.object, refusal.record) for refusal in refusals} | unfinished
+        still = {(refusal.object, refusal.record) for refusal in refusals} | waiting
         still |= lane_refusals(self.ledger, org_id, self.inputs.night)
         sent = {result.group.name for result in results if result.failure is None}
         for group in plan.groups:
@@ -293,6 +303,7 @@ class _Push:
             refused=sum(group.refused for group in groups),
             deferred=sum(group.deferred for group in groups),
             held=sum(held.creations + held.records for held in plan.held),
+            held_children=sum(held.children for held in plan.held),
             held_records=plan.held,
             refused_rows=refused_rows(refusals),
             dead_letters=letters,
@@ -336,6 +347,10 @@ def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: 
             where=failure.where,
             todo=f"{failure.todo} The next push goes on where this one ended.".strip(),
         ) from failure
+
+
+def _refused_in(outcomes: Sequence[JobOutcome]) -> set[tuple[str, str]]:
+    return {(refusal.object, refusal.record) for refusal in refused_records(outcomes)}
 
 
 def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGroup:

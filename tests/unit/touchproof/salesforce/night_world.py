@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -154,20 +154,14 @@ class NightWorld:
 
     # What holds at the end
 
-    def stored(self, object_name: str) -> list[Mapping[str, str | None]]:
+    def stored(self, object_name: str) -> Sequence[Mapping[str, str | None]]:
         """Return the org's live records as the server has them, without a call."""
-        return self._ask_server(f"select * from \"{object_name}\" where IsDeleted = 'false'")
+        return self.crm.stored(object_name)
 
     def rows_processed(self) -> int:
         """Return how many rows the server's ingest jobs have processed, refused ones too."""
         query = "select sum(processed) as rows from jobs where kind = 'ingest'"
-        return int(self._ask_server(query)[0]["rows"])
-
-    def _ask_server(self, query: str) -> list[Mapping[str, Any]]:
-        path = self.crm.settings.paths.salesforce_server.resolve() / "state.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            database.row_factory = sqlite3.Row
-            return [dict(row) for row in database.execute(query)]
+        return int(self.crm.ask_server(query)[0]["rows"])
 
     def letters(self) -> set[tuple[str, str]]:
         """Return (object, record) of the open dead letters."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -96,8 +98,29 @@ RULES = [
         "sync_campaign_performance",
         "number",
     ),
+    *(
+        ("CampaignMemberStatus", name, "fill_if_empty", "keep", False, "sync_statuses", type_)
+        for name, type_ in (("Label", "text"), ("HasResponded", "boolean"))
+    ),
+    *(
+        ("CampaignMember", name, "fill_if_empty", "keep", False, "sync_members", "text")
+        for name in ("CampaignId", "LeadId", "ContactId", "Status")
+    ),
+    *(
+        ("Touchproof_Profile__c", name, "touchproof", "overwrite", False, "sync_profiles", "text")
+        for name in ("Lead__c", "Contact__c", "First_Touch_Channel__c")
+    ),
 ]
 RULE_COLUMNS = ("object", "field", "owner", "on_drift", "is_consent", "sync_model", "type")
+REFERENCES = {
+    "Lead__c": "Lead",
+    "Contact__c": "Contact",
+    "CampaignId": "Campaign",
+    "LeadId": "Lead",
+    "ContactId": "Contact",
+}
+EXTRACTED = ("Lead", "Contact", "Campaign")
+"""Objects that publish reads; what we alone make isn't extracted."""
 MODELS = {
     "sync_lead_consent": ("Lead", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
     "sync_lead_attributes": (
@@ -114,13 +137,27 @@ MODELS = {
     "sync_contact_consent": ("Contact", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
     "sync_contact_attributes": ("Contact", ("Touchproof_Stage__c",)),
     "sync_campaign_performance": ("Campaign", ("Touchproof_Spend__c",)),
+    "sync_statuses": ("CampaignMemberStatus", ("Label", "HasResponded")),
+    "sync_members": (
+        "CampaignMember",
+        ("parent_object", "parent_key", "CampaignId", "LeadId", "ContactId", "Status"),
+    ),
+    "sync_profiles": (
+        "Touchproof_Profile__c",
+        ("Lead__c", "Contact__c", "First_Touch_Channel__c"),
+    ),
 }
 
 
 def rules_seed(objects: Collection[str] | None = None) -> pa.Table:
     """Return the field rules of these tests as the seed's table, of some objects or of all."""
     rows = [row for row in RULES if objects is None or row[0] in objects]
-    return pa.Table.from_pylist([dict(zip(RULE_COLUMNS, row, strict=True)) for row in rows])
+    return pa.Table.from_pylist(
+        [
+            {**dict(zip(RULE_COLUMNS, row, strict=True)), "refers_to": REFERENCES.get(row[1])}
+            for row in rows
+        ]
+    )
 
 
 def model_table(model: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -228,6 +265,18 @@ class Crm:
         ]
         return {row["Id"]: row for page in pages for row in page.to_pylist()}
 
+    def stored(self, object_name: str) -> list[dict[str, str | None]]:
+        """Return the org's live records as the server has them, without a call."""
+        query = f"select * from \"{object_name}\" where IsDeleted = 'false'"
+        return self.ask_server(query)
+
+    def ask_server(self, query: str) -> list[dict[str, Any]]:
+        """Query the server's own state."""
+        path = self.settings.paths.salesforce_server.resolve() / "state.sqlite"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            database.row_factory = sqlite3.Row
+            return [dict(row) for row in database.execute(query)]
+
     def publish(self, *, is_observed: bool = True) -> None:
         """Extract the org, or do without, and commit this night's handoff."""
         observed = [
@@ -239,6 +288,7 @@ class Crm:
                 "extracted_at": self.clock().replace(tzinfo=None) - timedelta(minutes=30),
             }
             for name in sorted({MODELS[model][0] for model in self.rows if is_observed})
+            if name in EXTRACTED
             for record_id, record in self.records(name).items()
         ]
         columns = ("object", "salesforce_id", "record_key", "fields_json")
