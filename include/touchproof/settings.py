@@ -34,6 +34,7 @@ AttributionModel = Literal[
     "markov",
     "shapley",
 ]
+OrgModel = Literal["lead_contact", "person_accounts"]
 _SANDBOX_PSEUDONYM_KEY = "sandbox: not a secret, refused by the production world"
 
 
@@ -155,6 +156,8 @@ class Settings(BaseSettings):
     evidence_key_valid_from: str | None = None
     evidence_key_valid_to: str | None = None
 
+    org_model: OrgModel = "lead_contact"
+    """Whether a customer is a contact in the org, or a person account."""
     salesforce_attribution_model: AttributionModel = "position_based"
     """Whose revenue and shares the CRM shows."""
 

@@ -30,17 +30,17 @@ from touchproof.salesforce.lane_known import Known, lane_file, newest_reading, r
 from touchproof.salesforce.lane_landed import Landed, newest_batches, read_landed
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox, LaneOutcome
 from touchproof.salesforce.lane_plan import (
-    CONTACT,
     LEAD,
     OPT_IN,
-    OPT_OUT,
     LanePlan,
     LedgerView,
     allowed,
+    opt_out_of,
     people_of,
     plan_lane,
 )
 from touchproof.salesforce.lane_view import known_org, read_view
+from touchproof.salesforce.org_model import ACCOUNT, CONTACT, rules_of
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import read_field_rules, written_fields
 from touchproof.settings import Settings
@@ -78,10 +78,10 @@ class LaneTick:
 
     def __post_init__(self) -> None:
         seed = pq.ParquetFile(lane_file(self.handoff, RULES_SEED)).read()
-        self.rules = read_field_rules(seed)
+        self.rules = rules_of(read_field_rules(seed), self.settings.org_model)
         self.writable = {
             name: frozenset(rule.field for rule in written_fields(self.rules, name))
-            for name in (LEAD, CONTACT)
+            for name in (LEAD, CONTACT, ACCOUNT)
         }
         self.org_id = known_org(self.ledger)
 
@@ -104,7 +104,7 @@ class LaneTick:
         if tuple(str(batch.path) for batch in batches) != self.landed.batches:
             spellings = lane_file(self.handoff, SPELLINGS_SEED)
             self.landed = read_landed(self.settings, batches, spellings)
-            self.known = read_known(self.handoff, self.landed.identifiers)
+            self.known = read_known(self.handoff, self.landed.identifiers, self.settings.org_model)
         return read_view(connection, self.org_id, self.landed, self.known)
 
     # Performing
@@ -275,7 +275,7 @@ class LaneTick:
     # Values
 
     def _opt_out(self, object_name: str, salesforce_id: str) -> FrozenRow:
-        values = allowed(OPT_OUT, self.writable[object_name])
+        values = allowed(opt_out_of(object_name), self.writable[object_name])
         return FrozenRow(salesforce_id, salesforce_id, values)
 
     def _creation(self, fields: FieldValues) -> FieldValues:

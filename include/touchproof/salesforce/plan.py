@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from touchproof.errors import ConfigurationError
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
+from touchproof.salesforce.org_model import ACCOUNT_COLUMN
 from touchproof.salesforce.parents import BETWEEN, PARENT_COLUMNS, find_parents
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import fetch_row
@@ -33,6 +34,7 @@ BOOKKEEPING = frozenset(
         "person_id",
         "may_market",
         KEY_FIELD,
+        ACCOUNT_COLUMN,
         *PARENT_COLUMNS,
     }
 )

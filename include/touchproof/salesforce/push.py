@@ -43,6 +43,7 @@ from touchproof.salesforce.observe import (
 from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
 from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
+from touchproof.salesforce.preflight_run import require_preflight
 from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
     GroupReport,
@@ -93,6 +94,8 @@ def run_push(
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
+        CheckFailedError: If the preflight, which the first push runs, found what would refuse
+            our records; nothing was sent.
         PushFailedError: If too much was refused or Salesforce didn't let the push end, after
             everything was recorded.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
@@ -183,6 +186,9 @@ class _Push:
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
     ) -> PushReport:
+        if not is_baseline_only:
+            outbox = Outbox(self.ledger, org_id, self.clock)
+            require_preflight(self.settings, self.inputs, outbox, client, self.night, self.clock)
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)

@@ -8,7 +8,7 @@ ids look. Doesn't belong here: the rules that a write is checked against (rules.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -219,6 +219,14 @@ _DECLARED = (
             Field("Type", "picklist", 255),
             Field("BillingCountry", length=80),
             Field("BillingPostalCode", length=20),
+            # What an org of person accounts shows of the contact behind an account.
+            Field("PersonHasOptedOutOfEmail", "boolean"),
+            *(
+                replace(
+                    field, name=field.name.replace("__c", "__pc"), external_id=False, unique=False
+                )
+                for field in _touchproof_person()
+            ),
         ),
     ),
     SObject(
