@@ -6,15 +6,15 @@ final as (
 
     select distinct
         'CampaignMemberStatus' as object,
-        "CampaignId" as record_key,
+        salesforce_campaign_id as record_key,
         cast(null as varchar) as salesforce_id,
         'insert' as operation,
         true as is_creation,
         cast(null as varchar) as person_id,
         true as may_market,
-        "Status" as "Label",
+        'Engaged' as "Label",
         'false' as "HasResponded"
-    from {{ ref('sync_campaign_members') }}
+    from {{ ref('int_campaign_members_missing') }}
     where may_market
 
 )

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError
+from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
@@ -94,10 +94,10 @@ def run_push(
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
-        CheckFailedError: If the preflight, which the first push runs, found what would refuse
-            our records; nothing was sent.
-        PushFailedError: If too much was refused or Salesforce didn't let the push end, after
-            everything was recorded.
+        CheckFailedError: If the preflight before the first push found what would refuse our
+            records; nothing was sent.
+        PushFailedError: If too much was refused, Salesforce didn't let the push end, or it isn't
+            ready for a new field, after everything was recorded.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
@@ -186,9 +186,7 @@ class _Push:
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
     ) -> PushReport:
-        if not is_baseline_only:
-            outbox = Outbox(self.ledger, org_id, self.clock)
-            require_preflight(self.settings, self.inputs, outbox, client, self.night, self.clock)
+        unready = None if is_baseline_only else self._unready(client, org_id)
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
@@ -204,6 +202,8 @@ class _Push:
         usage = client.limits().get(_ALLOWANCE)
         estimate = estimate_cost(plan.sendable)
         sendable, reason = self._afford(plan, estimate, usage)
+        if unready is not None:
+            sendable = tuple(group for group in sendable if group.kind == "consent")
         results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
         failed = unfinished | _refused_in(resumed.outcomes)
@@ -225,7 +225,29 @@ class _Push:
             held_children=report.held_children + len(waiting_children),
         )
         _require_answered(resumed, results, report)
+        if unready is not None:
+            raise PushFailedError(
+                unready.what,
+                report=report,
+                where=unready.where,
+                todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
+            ) from unready
         return report
+
+    def _unready(self, client: Client, org_id: str) -> CheckFailedError | None:
+        """Return why the org takes nothing but consent just now, None where it takes everything.
+
+        Raises:
+            CheckFailedError: If it never took a push: then nothing goes.
+        """
+        outbox = Outbox(self.ledger, org_id, self.clock)
+        try:
+            require_preflight(self.settings, self.inputs, outbox, client, self.night, self.clock)
+        except CheckFailedError as error:
+            if outbox.first_push_night() is None:
+                raise
+            return error
+        return None
 
     def _observe(self, outbox: Outbox) -> Observation:
         acknowledged = outbox.acknowledged()

@@ -14,7 +14,7 @@ from touchproof.ledger.store import Ledger
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.preflight import Asked, ObjectWish, judge
 from touchproof.salesforce.preflight_run import PreflightReport, run_preflight
-from touchproof.salesforce.push import PushReport, run_push
+from touchproof.salesforce.push import PushFailedError, PushReport, run_push
 from touchproof.salesforce.rules import FieldRule
 from touchproof_sandbox.salesforce.faults import Calls
 from touchproof_sandbox.salesforce.schema import ORG_ID
@@ -161,8 +161,14 @@ def test_a_new_field_in_the_seed_asks_for_another_look(ready: Any) -> None:
     ready.want("sync_campaign_performance", salesforce_id=ready.campaign(), Touchproof_Spend__c="1")
     ready.publish(is_checked=False)
     ready.control.hide_fields("Campaign", "Touchproof_Spend__c")
-    with pytest.raises(CheckFailedError, match=r"Campaign\.Touchproof_Spend__c isn't there"):
+    ready.want("sync_lead_consent", salesforce_id=ready.lead(), HasOptedOutOfEmail="true")
+    ready.publish(is_checked=False)
+    with pytest.raises(PushFailedError, match=r"Campaign\.Touchproof_Spend__c isn't there") as told:
         push(ready)
+    # An org that took pushes before gets its opt-outs all the same.
+    assert [(group.kind, group.pushed) for group in told.value.report.groups] == [
+        ("consent", 1), ("values", 0),
+    ]  # fmt: skip
 
 
 def test_once_mended_the_push_goes_by_itself(ready: Any) -> None:
