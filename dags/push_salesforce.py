@@ -12,8 +12,9 @@ acknowledged values, dead letters and run `push:nightly`.
 
 On failure: nothing is lost, since what was to be sent stands in the outbox. Refused records are
 listed by `touchproof push dead-letters` and come again the next night; a plan that waits for
-consent is confirmed by `touchproof push --confirm-plan HASH`. Run this DAG again when Salesforce
-answers; nothing is sent twice.
+consent is confirmed by `touchproof push --confirm-plan HASH`. Where the org isn't ready for the
+first push or for a new field, nothing was sent: `touchproof push preflight` lists what to mend.
+Run this DAG again when Salesforce answers; nothing is sent twice.
 """
 
 from __future__ import annotations

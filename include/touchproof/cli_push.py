@@ -1,4 +1,4 @@
-"""`touchproof push`, `push dead-letters`, `push replay`, `push reconcile`.
+"""`touchproof push`, `push preflight`, `push dead-letters`, `push replay`, `push reconcile`.
 
 Belongs here: the commands. Doesn't belong here: planning and performing (salesforce/).
 """
@@ -22,6 +22,7 @@ from touchproof.settings import Settings
 
 if TYPE_CHECKING:
     from touchproof.salesforce.lane_report import LaneReport
+    from touchproof.salesforce.preflight_run import PreflightReport
     from touchproof.salesforce.report import PushReport
 
 _NEW_LEADS = "new-leads"
@@ -94,6 +95,29 @@ def _push_new_leads(*, dry_run: bool, as_json: bool) -> None:
     _show_lane(report, as_json=as_json)
 
 
+@app.command("preflight")
+def preflight(night: NightOption = None, as_json: JsonOption = False) -> None:
+    """Look at the org before the first push: what would refuse our records, and what to do."""
+    from touchproof.salesforce.client import Client, connection_from_settings
+    from touchproof.salesforce.preflight_run import STEP, require_passed, run_preflight
+    from touchproof.steps import as_json as plain
+    from touchproof.steps import run_step
+    from touchproof.world_clock import world_clock
+
+    settings = Settings()
+    due = night_or_due(settings, night)
+    clock = world_clock(settings)
+    client = Client(connection_from_settings(settings), purpose="push")
+    report = run_step(
+        settings, due, STEP, clock, lambda: run_preflight(settings, due, clock, client)
+    )
+    if as_json:
+        say_json(plain(report))
+    else:
+        _show_preflight(report)
+    require_passed(report)
+
+
 @app.command("dead-letters")
 def dead_letters(
     everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
@@ -162,6 +186,11 @@ def _show(report: PushReport, *, as_json: bool) -> None:
         f"{report.refused:,} refused, {report.deferred:,} deferred; {report.push_calls} calls"
         + (" (dry run: nothing was sent)" if report.is_dry_run else "")
     )
+    if report.held or report.held_children:
+        say(
+            f"{report.held:,} held back by consent, {report.held_children:,} because a record that "
+            "they hang on isn't there yet"
+        )
     if report.groups:
         say_rows(("object", "operation", "kind", done, "refused", "deferred"), _groups(report))
     for row in report.refused_rows[:20]:
@@ -169,6 +198,30 @@ def _show(report: PushReport, *, as_json: bool) -> None:
     if report.waiting_reason:
         say(f"waits: {report.waiting_reason}")
         say(f"to send it: touchproof push --confirm-plan {report.plan_hash}")
+
+
+def _show_preflight(report: PreflightReport) -> None:
+    say_rows(
+        ("object", "fields", "makes", "edits", "stops", "to look at"),
+        [
+            (
+                one.object,
+                one.fields,
+                "yes" if one.creates else "no",
+                "yes" if one.edits else "no",
+                one.stops,
+                one.looks,
+            )
+            for one in report.objects
+        ],
+    )
+    for finding in report.findings:
+        place = ".".join(name for name in (finding.object, finding.field) if name) or "the org"
+        say(f"{finding.level}: {place} {finding.what}. {finding.todo}")
+    left = "" if report.storage_megabytes is None else f", {report.storage_megabytes:,} MB are left"
+    say(f"{report.new_records:,} new records to make{left}; {report.push_calls} calls")
+    if report.status == "ok":
+        say("passed: the next push goes on")
 
 
 def _show_lane(report: LaneReport, *, as_json: bool) -> None:

@@ -24,6 +24,7 @@ def dbt_vars(settings: Settings) -> dict[str, str]:
         "world": settings.world,
         "business_timezone": settings.business_timezone,
         "reporting_currency": settings.reporting_currency,
+        "salesforce_attribution_model": settings.salesforce_attribution_model,
         "project_sha256": compiled_sha256(),
     }
 

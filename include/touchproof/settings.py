@@ -23,6 +23,18 @@ from touchproof.errors import ConfigurationError
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION_WORLD = "main"
 FOUR_EYES_CENTS = 100_000
+AttributionModel = Literal[
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "time_decay",
+    "position_based",
+    "w_shaped",
+    "markov",
+    "shapley",
+]
+OrgModel = Literal["lead_contact", "person_accounts"]
 _SANDBOX_PSEUDONYM_KEY = "sandbox: not a secret, refused by the production world"
 
 
@@ -143,6 +155,11 @@ class Settings(BaseSettings):
     evidence_private_key: SecretStr | None = None
     evidence_key_valid_from: str | None = None
     evidence_key_valid_to: str | None = None
+
+    org_model: OrgModel = "lead_contact"
+    """Whether a customer is a contact in the org, or a person account."""
+    salesforce_attribution_model: AttributionModel = "position_based"
+    """Whose revenue and shares the CRM shows."""
 
     max_changed_share: float = Field(default=0.20, ge=0, le=1)
     confirm_first_plan: bool = False

@@ -225,7 +225,7 @@ def _push(report: NightReport, console: Console) -> None:
             )
         other = report.push_calls - sum(line.calls for line in report.push)
         if other > 0:
-            table.add_row("reading limits", "·", "·", "·", _count(other))
+            table.add_row("limits and look-ups", "·", "·", "·", _count(other))
         table.add_section()
         totals = _counts(pushed.pushed, pushed.refused, pushed.deferred, report.push_calls)
         table.add_row("all", *totals, style="bold")

@@ -12,7 +12,7 @@ performance as (
         sum(acquisition_conversions + cross_sell_conversions) as conversions
     from {{ ref('mart_campaign_performance') }}
     where
-        model = '{{ var("salesforce_attribution_model", "position_based") }}'
+        model = '{{ var("salesforce_attribution_model") }}'
         and date_basis = 'conversion'
     group by campaign_id
 

@@ -25,6 +25,7 @@ final as (
         records.object,
         records.touchproof_key as record_key,
         records.salesforce_id,
+        records.account_id,
         'update' as operation,
         false as is_creation,
         records.person_id,

@@ -14,6 +14,7 @@ final as (
         object,
         touchproof_key as record_key,
         salesforce_id,
+        account_id,
         'update' as operation,
         false as is_creation,
         person_id,

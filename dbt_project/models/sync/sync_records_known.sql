@@ -9,6 +9,7 @@ held as (
         case identifiers.identifier_type when 'lead' then 'Lead' else 'Contact' end as object,
         identifiers.identifier as salesforce_id,
         records.touchproof_key as record_key,
+        records.account_id,
         -- What was deleted or converted is known, so that it isn't made again, but not written to.
         records.salesforce_id is not null as is_writable
     from {{ ref('int_person_identifiers') }} as identifiers
@@ -25,6 +26,7 @@ missing as (
         'Lead' as object,
         cast(null as varchar) as salesforce_id,
         touchproof_key as record_key,
+        cast(null as varchar) as account_id,
         true as is_writable
     from {{ ref('int_leads_missing') }}
 

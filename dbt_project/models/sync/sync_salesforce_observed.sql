@@ -7,6 +7,7 @@ observed_leads as (
         'Lead' as object,
         lead_id as salesforce_id,
         touchproof_key as record_key,
+        cast(null as varchar) as account_id,
         {{ json_object_text([
             ('HasOptedOutOfEmail', canonical_boolean('has_opted_out_of_email')),
             ('Touchproof_Email_Consent__c', 'touchproof_email_consent'),
@@ -31,6 +32,7 @@ observed_contacts as (
         'Contact' as object,
         contact_id as salesforce_id,
         touchproof_key as record_key,
+        account_id,
         {{ json_object_text([
             ('HasOptedOutOfEmail', canonical_boolean('has_opted_out_of_email')),
             ('Touchproof_Email_Consent__c', 'touchproof_email_consent'),
@@ -50,6 +52,7 @@ observed_campaigns as (
         'Campaign' as object,
         salesforce_campaign_id as salesforce_id,
         cast(null as varchar) as record_key,
+        cast(null as varchar) as account_id,
         {{ json_object_text([
             ('Touchproof_Spend__c', 'touchproof_spend'),
             ('Touchproof_Revenue__c', 'touchproof_revenue'),
@@ -62,6 +65,30 @@ observed_campaigns as (
 
 ),
 
+observed_opportunities as (
+
+    select
+        'Opportunity' as object,
+        opportunity_id as salesforce_id,
+        cast(null as varchar) as record_key,
+        cast(null as varchar) as account_id,
+        {{ json_object_text([
+            ('Touchproof_First_Channel__c', 'touchproof_first_channel'),
+            ('Touchproof_First_Campaign__c', 'touchproof_first_campaign'),
+            ('Touchproof_Last_Channel__c', 'touchproof_last_channel'),
+            ('Touchproof_Last_Campaign__c', 'touchproof_last_campaign'),
+            ('Touchproof_Model__c', 'touchproof_model'),
+            ('Touchproof_Model_Channel__c', 'touchproof_model_channel'),
+            ('Touchproof_Model_Campaign__c', 'touchproof_model_campaign'),
+            ('Touchproof_Model_Share__c', 'touchproof_model_share'),
+            ('Touchproof_Revenue__c', 'touchproof_revenue'),
+        ]) }} as fields_json,
+        _landed_at as extracted_at
+    from {{ ref('stg_salesforce__opportunities') }}
+    where not is_deleted
+
+),
+
 final as (
 
     select * from observed_leads
@@ -69,6 +96,8 @@ final as (
     select * from observed_contacts
     union all
     select * from observed_campaigns
+    union all
+    select * from observed_opportunities
 
 )
 

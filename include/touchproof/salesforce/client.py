@@ -171,6 +171,10 @@ class Client:
         """Return all rows of a small REST query (2,000 rows a call)."""
         return self._pages(f"query?q={quote(soql, safe='')}", dict)
 
+    def tooling_query(self, soql: str) -> list[dict[str, Any]]:
+        """Return all rows of a query over the org's set-up, by the Tooling API."""
+        return self._pages(f"tooling/query?q={quote(soql, safe='')}", dict)
+
     def _pages(self, path: str, read: Callable[[Any], _Row]) -> list[_Row]:
         """Return the records of a paged answer, each as `read` makes it."""
 

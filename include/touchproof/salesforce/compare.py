@@ -1,8 +1,12 @@
 """Comparing one object's desired records with its acknowledged ones, in an in-memory DuckDB.
 
 Belongs here: finding each record's own acknowledgement, the cells that differ by ownership, and
-the groups of rows that follow from consent. Doesn't belong here: the plan as a whole (plan.py),
-canonical forms (canonical.py).
+the groups of rows that follow from consent and from what a record hangs on. Doesn't belong here:
+the plan as a whole (plan.py), canonical forms (canonical.py).
+
+A record may hang on others, its parents: those that its reference fields name, and one that its
+sync model names in `parent_object` and `parent_key`. The first must be in Salesforce, the other
+there or in the same plan; else the record is held back.
 """
 
 from __future__ import annotations
@@ -16,12 +20,14 @@ import pyarrow as pa
 
 from touchproof.errors import CheckFailedError
 from touchproof.salesforce.canonical import CLEAR, clean_sql, form_sql
-from touchproof.salesforce.rules import KEY_FIELD, FieldRule
+from touchproof.salesforce.parents import ParentJoins
+from touchproof.salesforce.rules import INSERTED, KEY_FIELD, FieldRule, key_field
 from touchproof.salesforce.tables import fetch_row, fetch_table
 
-Operation = Literal["update", "upsert"]
+Operation = Literal["update", "upsert", "insert"]
 Kind = Literal["consent", "creation", "values"]
 KIND_ORDER: tuple[Kind, ...] = ("consent", "creation", "values")
+_MAY_GO = "is_allowed and not is_orphan"
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,8 @@ class PlanGroup:
     Args:
         rows: `record` (what the acknowledged row is found by), `record_key`, `salesforce_id`, then
             one text column a field: NULL leaves it alone, `#N/A` clears it. Sorted by `record`.
+            Where an object's records hang on others, creations name them in `parents`, each as
+            `Object name`.
         fields: The field columns; none of them is empty in every row.
         left_empty: Fields that a creation leaves empty where its row says nothing.
     """
@@ -45,7 +53,7 @@ class PlanGroup:
     @property
     def key_field(self) -> str:
         """Return the field by which Salesforce finds the record."""
-        return "Id" if self.operation == "update" else KEY_FIELD
+        return key_field(self.object, self.operation)
 
     @property
     def name(self) -> str:
@@ -54,11 +62,18 @@ class PlanGroup:
 
 @dataclass(frozen=True)
 class Held:
-    """Count the records of one object that have something to say and may not, for consent."""
+    """Count the records of one object that have something to say and may not.
+
+    Args:
+        creations: To be made, held back by consent.
+        records: Of the CRM, held back by consent.
+        children: Held back because a record that they hang on isn't there.
+    """
 
     object: str
     creations: int
     records: int
+    children: int = 0
 
 
 class Comparison:
@@ -76,6 +91,7 @@ class Comparison:
         self.rules = rules
         self.models = models
         self.is_gated = any(rule.is_consent for rule in rules)
+        self.has_parents = any(rule.refers_to for rule in rules)
 
     def compare(self, desired: Mapping[str, pa.Table]) -> None:
         """Build `acknowledged_records`, `desired_<n>` and `compared`."""
@@ -88,6 +104,9 @@ class Comparison:
             for model in self.models
         }
         self.rules = [rule for model in self.models for rule in present[model]]
+        self.has_parents |= any(
+            "parent_key" in desired[model].column_names for model in self.models
+        )
         self._extract_acknowledged()
         for number, model in enumerate(self.models):
             self._read_desired(number, model, desired[model], present[model])
@@ -101,19 +120,22 @@ class Comparison:
         """Return the object's groups that have rows."""
         consent = [rule.field for rule in self.rules if rule.is_consent]
         others = [rule.field for rule in self.rules if not rule.is_consent]
+        creation: Operation = "insert" if self.object in INSERTED else "upsert"
         found = [
             self._group("update", "consent", consent, "not is_new"),
-            self._group("upsert", "creation", consent + others, "is_new and is_allowed"),
-            self._group("update", "values", others, "not is_new and is_allowed"),
+            self._group(creation, "creation", consent + others, f"is_new and {_MAY_GO}"),
+            self._group("update", "values", others, f"not is_new and {_MAY_GO}"),
         ]
         return [group for group in found if group is not None]
 
     def held(self) -> list[Held]:
-        """Count the records that consent holds back."""
+        """Count the records that consent holds back, or that hang on a record that isn't there."""
         others = _any_sent([rule.field for rule in self.rules if not rule.is_consent])
         creations = self.count("compared", "is_new and not is_allowed")
         records = self.count("compared", f"not is_new and not is_allowed and {others}")
-        return [Held(self.object, creations, records)] if creations or records else []
+        children = self.count("compared", f"is_allowed and is_orphan and (is_new or {others})")
+        found = Held(self.object, creations, records, children)
+        return [found] if creations or records or children else []
 
     def _extract_acknowledged(self) -> None:
         paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)
@@ -144,7 +166,8 @@ class Comparison:
         self, number: int, model: str, table: pa.Table, rules: Sequence[FieldRule]
     ) -> None:
         self.connection.register("desired_model", table)
-        columns = "".join(f', m."{rule.field}"::varchar as "{rule.field}"' for rule in rules)
+        parents = ParentJoins.of(rules, table.column_names)
+        columns = "".join(f', {parents.value(rule)} as "{rule.field}"' for rule in rules)
         self.connection.execute(
             f"""
             create or replace temp table desired_{number} as
@@ -152,10 +175,13 @@ class Comparison:
                 coalesce(m.salesforce_id, k.salesforce_id, m.record_key) as record,
                 coalesce(m.salesforce_id, k.salesforce_id) as salesforce_id,
                 m.record_key,
-                m.may_market{columns}
+                m.may_market,
+                {parents.are_missing} as is_orphan,
+                {parents.names} as parents{columns}
             from desired_model as m
             left join acknowledged_records as k
                 on m.salesforce_id is null and m.record_key = k.source_key
+            {parents.joins}
             """  # noqa: S608
         )
         self.connection.unregister("desired_model")
@@ -181,7 +207,7 @@ class Comparison:
         )
         first = {
             column: ", ".join(f"desired_{n}.{column}" for n in numbers)
-            for column in ("salesforce_id", "record_key", "may_market")
+            for column in ("salesforce_id", "record_key", "may_market", "is_orphan", "parents")
         }
         # One model's `false` outweighs another's `true`: consent is never averaged.
         may_market = f"list_bool_and([{first['may_market']}])"  # ignores nulls
@@ -200,6 +226,8 @@ class Comparison:
                     coalesce({first["salesforce_id"]}, a.salesforce_id) as salesforce_id,
                     coalesce({first["record_key"]}, a.source_key) as record_key,
                     {may_market} as may_market,
+                    coalesce(list_bool_or([{first["is_orphan"]}]), false) as is_orphan,
+                    coalesce({first["parents"]}) as parents,
                     a.record is not null as is_acknowledged
                     {"".join(cell.joined for cell in cells)}
                 from ({records}) as everything
@@ -212,6 +240,8 @@ class Comparison:
                 record,
                 record_key,
                 salesforce_id,
+                parents,
+                is_orphan,
                 salesforce_id is null as is_new,
                 coalesce(may_market, not (salesforce_id is null) and {unknown}) as is_allowed
                 {"".join(cell.sent for cell in cells)}
@@ -231,7 +261,8 @@ class Comparison:
         used = [field for field, count in zip(fields, found, strict=True) if count]
         if not used:
             return None
-        columns = ", ".join(f'"{field}"' for field in used)
+        shown = ["parents", *used] if self.has_parents and kind == "creation" else used
+        columns = ", ".join(f'"{field}"' for field in shown)
         rows = fetch_table(
             self.connection,
             f"select record, record_key, salesforce_id, {columns} from compared "  # noqa: S608

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from touchproof.errors import BadInputError
 from touchproof.handoff import committed_handoff
 from touchproof.salesforce.observe import OBSERVED_COLUMNS
+from touchproof.salesforce.org_model import ACCOUNT_COLUMN, desired_of, rules_of
 from touchproof.salesforce.rules import FieldRule, read_field_rules
 from touchproof.settings import Settings
 
@@ -27,9 +28,9 @@ SPELLINGS_SEED = "source_spellings"
 LANE_FILES = frozenset({PEOPLE_MODEL, RECORDS_MODEL, SPELLINGS_SEED})
 """What the lane of new leads reads of the same handoff; no wish of the nightly push."""
 
-_NOTHING_OBSERVED = pa.schema([(name, pa.string()) for name in OBSERVED_COLUMNS[:-1]]).append(
-    pa.field("extracted_at", pa.timestamp("us"))
-)
+_NOTHING_OBSERVED = pa.schema(
+    [(name, pa.string()) for name in (*OBSERVED_COLUMNS[:-1], ACCOUNT_COLUMN)]
+).append(pa.field("extracted_at", pa.timestamp("us")))
 
 
 @dataclass(frozen=True)
@@ -67,4 +68,6 @@ def read_inputs(settings: Settings) -> PushInputs:
             todo="Publish the night again.",
         )
     observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
-    return PushInputs(handoff.night, tables, observed, read_field_rules(seed))
+    rules = read_field_rules(seed)
+    desired, observed = desired_of(tables, observed, rules, settings.org_model)
+    return PushInputs(handoff.night, desired, observed, rules_of(rules, settings.org_model))

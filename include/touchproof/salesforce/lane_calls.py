@@ -15,7 +15,8 @@ from touchproof.salesforce.answers import SalesforceCallError, UpsertResult, unr
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_outbox import LaneOutcome
-from touchproof.salesforce.lane_plan import CONTACT, LEAD
+from touchproof.salesforce.lane_plan import LEAD
+from touchproof.salesforce.org_model import CONTACT
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule
 

@@ -26,15 +26,14 @@ from touchproof.salesforce.lane_known import Known, lane_file, newest_reading, r
 from touchproof.salesforce.lane_landed import Landed, newest_batches, read_landed
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox
 from touchproof.salesforce.lane_plan import (
-    CONTACT,
     LEAD,
     OPT_IN,
-    OPT_OUT,
     LanePlan,
     LedgerView,
     OptOut,
     allowed,
     lacks,
+    opt_out_of,
     people_of,
     plan_lane,
 )
@@ -44,6 +43,7 @@ from touchproof.salesforce.lane_view import (
     known_org,
     read_view,
 )
+from touchproof.salesforce.org_model import ACCOUNT, CONTACT, rules_of
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import read_field_rules, written_fields
 from touchproof.settings import Settings
@@ -75,10 +75,10 @@ class LaneChoice:
 
     def __post_init__(self) -> None:
         seed = pq.ParquetFile(lane_file(self.handoff, RULES_SEED)).read()
-        self.rules = read_field_rules(seed)
+        self.rules = rules_of(read_field_rules(seed), self.settings.org_model)
         self._writable = {
             name: frozenset(rule.field for rule in written_fields(self.rules, name))
-            for name in (LEAD, CONTACT)
+            for name in (LEAD, CONTACT, ACCOUNT)
         }
         newest = newest_reading(self.handoff)
         self._not_before = newest + timedelta(microseconds=1) if newest else None
@@ -135,7 +135,9 @@ class LaneChoice:
         if tuple(str(batch.path) for batch in batches) != self._landed.batches:
             spellings = lane_file(self.handoff, SPELLINGS_SEED)
             self._landed = read_landed(self.settings, batches, spellings)
-            self._known = read_known(self.handoff, self._landed.identifiers)
+            self._known = read_known(
+                self.handoff, self._landed.identifiers, self.settings.org_model
+            )
         return read_view(connection, self.org_id, self._landed, self._known)
 
     # Freezing
@@ -194,7 +196,7 @@ class LaneChoice:
         return [one for one in plan.opt_outs if (one.object, "update") not in self.refused]
 
     def _opt_out(self, object_name: str, salesforce_id: str) -> FrozenRow:
-        values = allowed(OPT_OUT, self._writable[object_name])
+        values = allowed(opt_out_of(object_name), self._writable[object_name])
         return FrozenRow(salesforce_id, salesforce_id, values)
 
     def _creation(self, fields: FieldValues) -> FieldValues:

@@ -23,6 +23,8 @@ from touchproof.salesforce.inputs import (
     SPELLINGS_SEED,
 )
 from touchproof.salesforce.lane_landed import ConsentWord
+from touchproof.salesforce.org_model import records_of
+from touchproof.settings import OrgModel
 from touchproof.warehouse import connect_memory
 
 _NEEDED = (PEOPLE_MODEL, RECORDS_MODEL, RULES_SEED, SPELLINGS_SEED)
@@ -78,12 +80,15 @@ def require_lane_files(handoff: Handoff) -> None:
         )
 
 
-def read_known(handoff: Handoff, identifiers: Collection[str]) -> Known:
+def read_known(
+    handoff: Handoff, identifiers: Collection[str], org_model: OrgModel = "lead_contact"
+) -> Known:
     """Look pseudonyms up in a handoff.
 
     Args:
         handoff: A committed one.
         identifiers: Pseudonyms of landed rows.
+        org_model: The setting; a person account stands for its contact.
     """
     if not identifiers:
         return Known()
@@ -106,9 +111,9 @@ def read_known(handoff: Handoff, identifiers: Collection[str]) -> Known:
             [people],
         ).fetchall()
         held = connection.execute(
-            "select person_id, object, salesforce_id, record_key, is_writable"
-            " from read_parquet($1) semi join persons using (person_id)"
-            " order by object, salesforce_id, record_key",
+            "select person_id, object, salesforce_id, record_key, is_writable"  # noqa: S608
+            f" from ({records_of('read_parquet($1)', org_model)}) semi join persons"
+            " using (person_id) order by object, salesforce_id, record_key",
             [records],
         ).fetchall()
     words: dict[str, list[ConsentWord]] = {}

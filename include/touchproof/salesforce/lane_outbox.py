@@ -26,7 +26,7 @@ from touchproof.ledger.store import Ledger, upsert
 from touchproof.salesforce.dead_letters import Refusal, note_refusals, resolve_letters
 from touchproof.salesforce.error_actions import error_action
 from touchproof.salesforce.lane_landed import LandedRequest
-from touchproof.salesforce.lane_plan import CONTACT, LEAD
+from touchproof.salesforce.lane_plan import LEAD
 from touchproof.salesforce.lane_view import (
     ACKNOWLEDGED,
     NEW_LEADS,
@@ -35,6 +35,7 @@ from touchproof.salesforce.lane_view import (
     SENT,
     refused_opt_outs,
 )
+from touchproof.salesforce.org_model import CONTACT
 from touchproof.salesforce.outbox import DISCARDED, DONE, PLANNED, OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD
 

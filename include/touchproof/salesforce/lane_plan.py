@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from touchproof.ledger.records import FieldValues
 from touchproof.salesforce.lane_known import Known, KnownRecord
 from touchproof.salesforce.lane_landed import ConsentWord, EmailState, Landed, LandedRequest
+from touchproof.salesforce.org_model import ACCOUNT, person_field
 
-LEAD, CONTACT = "Lead", "Contact"
+LEAD = "Lead"
 OPT_OUT: Mapping[str, str] = {
     "HasOptedOutOfEmail": "true",
     "Touchproof_Email_Consent__c": "opted_out",
 }
+PERSON_OPT_OUT = {person_field(name): value for name, value in OPT_OUT.items()}
 OPT_IN: Mapping[str, str] = {
     "HasOptedOutOfEmail": "false",
     "Touchproof_Email_Consent__c": "opted_in",
@@ -136,7 +138,7 @@ def plan_lane(
     for person in people_of(landed, known, view.suppressed):
         if person.state == "opted_out":
             for record in _records(person, view):
-                opt_out = allowed(OPT_OUT, writable.get(record[0], frozenset()))
+                opt_out = allowed(opt_out_of(record[0]), writable.get(record[0], frozenset()))
                 if not lacks(opt_out, view.acknowledged.get(record)):
                     continue
                 if record in view.busy:
@@ -163,6 +165,11 @@ def plan_lane(
         waiting=waiting,
         refused=refused,
     )
+
+
+def opt_out_of(object_name: str) -> Mapping[str, str]:
+    """Return what an opt-out says to a record of an object."""
+    return PERSON_OPT_OUT if object_name == ACCOUNT else OPT_OUT
 
 
 def allowed(values: FieldValues, writable: Collection[str]) -> FieldValues:

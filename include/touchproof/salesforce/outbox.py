@@ -31,7 +31,7 @@ from touchproof.salesforce.canonical import CLEAR
 from touchproof.salesforce.dead_letters import Refusal, note_refusals
 from touchproof.salesforce.error_actions import UNPROCESSED, error_action
 from touchproof.salesforce.observe import Observation
-from touchproof.salesforce.rules import KEY_FIELD
+from touchproof.salesforce.rules import KEY_FIELD, key_field
 from touchproof.salesforce.wire import Chunk
 
 NIGHTLY = "nightly"
@@ -59,7 +59,12 @@ class OutboxJob:
 
     @property
     def key_field(self) -> str:
-        return "Id" if self.operation == "update" else KEY_FIELD
+        return key_field(self.object, self.operation)
+
+    @property
+    def external_id(self) -> str | None:
+        """Return the key of an upsert, None for what has none."""
+        return self.key_field if self.operation == "upsert" else None
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,6 @@ class Outbox:
         """Write one job and its rows, before anything of it is sent."""
         now = self._now()
         group = chunk.group
-        key_field = None if group.operation == "update" else group.key_field
         common = {
             "org_id": self.org_id,
             "lane": lane,
@@ -159,7 +163,7 @@ class Outbox:
         }
         job = {
             **common,
-            "external_id_field": key_field,
+            "external_id_field": group.key_field if group.operation == "upsert" else None,
             "rows": chunk.rows.num_rows,
             "content_sha256": hashlib.sha256(chunk.content).hexdigest(),
         }

@@ -195,13 +195,12 @@ def _told(
 
 def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> OutboxJob:
     """Hand a job's rows to Salesforce; each answer is durable before the next request."""
-    external_id = None if job.operation == "update" else job.key_field
     try:
         if is_small(chunk.content):
             content = chunk.content
-            made = client.create_job_multipart(job.object, job.operation, external_id, content)
+            made = client.create_job_multipart(job.object, job.operation, job.external_id, content)
             return outbox.mark(job, SUBMITTED, made.id)
-        made = client.create_job(job.object, job.operation, external_id)
+        made = client.create_job(job.object, job.operation, job.external_id)
     except SalesforceCallError as error:
         if not error.is_outcome_unknown:
             outbox.discard(job, f"Salesforce refused the job: {error.code}")

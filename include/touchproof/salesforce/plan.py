@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from touchproof.errors import ConfigurationError
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
+from touchproof.salesforce.org_model import ACCOUNT_COLUMN
+from touchproof.salesforce.parents import BETWEEN, PARENT_COLUMNS, find_parents
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import fetch_row
 from touchproof.warehouse import connect_memory
@@ -31,6 +34,8 @@ BOOKKEEPING = frozenset(
         "person_id",
         "may_market",
         KEY_FIELD,
+        ACCOUNT_COLUMN,
+        *PARENT_COLUMNS,
     }
 )
 """Columns of a sync model that aren't Salesforce fields."""
@@ -43,6 +48,7 @@ OBJECT_ORDER = (
     "Lead",
     "Campaign",
     "Opportunity",
+    "CampaignMemberStatus",
     "CampaignMember",
 )
 """Parents before children; an object not named here comes after them, by name."""
@@ -119,18 +125,17 @@ def plan_push(
     known = changed = 0
     with connect_memory() as connection:
         connection.register("acknowledged", acknowledged.select(list(ACKNOWLEDGED_COLUMNS)))
+        find_parents(connection, _parent_objects(desired, models, rules))
         for object_name in sorted(models, key=_object_rank):
             written = written_fields(rules, object_name)
             comparison = Comparison(connection, object_name, written, models[object_name])
             comparison.compare(desired)
-            groups += comparison.groups()
+            found = comparison.groups()
+            _note_planned(connection, found)
+            groups += found
             held += comparison.held()
             known += comparison.count("acknowledged_records")
-            changed += sum(
-                group.rows.num_rows
-                for group in groups
-                if group.object == object_name and group.kind == "values"
-            )
+            changed += sum(group.rows.num_rows for group in found if group.kind == "values")
         groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))
         plan_hash = _hash(connection, groups)
     share = changed / known if known else 0.0
@@ -142,6 +147,42 @@ def plan_push(
         plan_hash=plan_hash,
         waiting_reason=_waiting_reason(plan_hash, share, limits),
     )
+
+
+def hold_children(
+    group: PlanGroup, failed: Collection[tuple[str, str]]
+) -> tuple[PlanGroup, frozenset[tuple[str, str]]]:
+    """Take the children of failed parents out of a group.
+
+    Args:
+        group: What would go next.
+        failed: (object, record) of what was refused or isn't over, by Id or by key.
+
+    Returns:
+        The group without them, and (object, record) of each that is held.
+    """
+    if not failed or "parents" not in group.rows.column_names:
+        return group, frozenset()
+    names = {f"{name} {record}" for name, record in failed}
+    is_free = [
+        parents is None or names.isdisjoint(parents.split(BETWEEN))
+        for parents in group.rows.column("parents").to_pylist()
+    ]
+    records = group.rows.column("record").to_pylist()
+    held = {(group.object, str(r)) for r, free in zip(records, is_free, strict=True) if not free}
+    rows = group.rows.filter(pa.array(is_free, pa.bool_()))
+    return replace(group, rows=rows), frozenset(held)
+
+
+def _note_planned(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> None:
+    """Add what the plan makes to `planned_records`."""
+    for group in groups:
+        if group.kind == "creation":
+            connection.register("made", group.rows)
+            connection.execute(
+                "insert into planned_records select $1, record_key from made", [group.object]
+            )
+            connection.unregister("made")
 
 
 def _object_rank(object_name: str) -> tuple[int, str]:
@@ -174,6 +215,20 @@ def _models_by_object(
             )
         models.setdefault(objects[0], []).append(name)
     return models
+
+
+def _parent_objects(
+    desired: Mapping[str, pa.Table],
+    models: Mapping[str, Sequence[str]],
+    rules: Sequence[FieldRule],
+) -> set[str]:
+    """Name the objects that records of this plan hang on."""
+    named = {rule.refers_to for rule in rules if rule.object in models and rule.refers_to}
+    for table in desired.values():
+        if "parent_object" in table.column_names:
+            found = pc.unique(table.column("parent_object")).to_pylist()
+            named |= {str(name) for name in found if name is not None}
+    return named
 
 
 def _hash(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> str:

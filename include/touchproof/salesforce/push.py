@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError
+from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
@@ -33,15 +33,17 @@ from touchproof.salesforce.dead_letters import (
 )
 from touchproof.salesforce.inputs import PushInputs, read_inputs
 from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
+from touchproof.salesforce.member_statuses import learn_statuses
 from touchproof.salesforce.observe import (
     Observation,
     compare_observed,
     newest_extraction,
     overlay,
 )
-from touchproof.salesforce.outbox import NIGHTLY, Outbox, refused_records
+from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
-from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
+from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
+from touchproof.salesforce.preflight_run import require_preflight
 from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
     GroupReport,
@@ -92,8 +94,10 @@ def run_push(
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
-        PushFailedError: If too much was refused or Salesforce didn't let the push end, after
-            everything was recorded.
+        CheckFailedError: If the preflight before the first push found what would refuse our
+            records; nothing was sent.
+        PushFailedError: If too much was refused, Salesforce didn't let the push end, or it isn't
+            ready for a new field, after everything was recorded.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
@@ -182,6 +186,7 @@ class _Push:
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
     ) -> PushReport:
+        unready = None if is_baseline_only else self._unready(client, org_id)
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
@@ -192,24 +197,57 @@ class _Push:
             report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
             return _with_calls(report, client, client.counter.last_limit)
         plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
+        if learn_statuses(client, outbox, plan, self.clock()):
+            plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
         usage = client.limits().get(_ALLOWANCE)
         estimate = estimate_cost(plan.sendable)
         sendable, reason = self._afford(plan, estimate, usage)
+        if unready is not None:
+            sendable = tuple(group for group in sendable if group.kind == "consent")
         results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
+        failed = unfinished | _refused_in(resumed.outcomes)
+        waiting_children: set[tuple[str, str]] = set()
         for group in sendable:
-            free = _without(group, unfinished)
+            free, children = hold_children(_without(group, unfinished), failed)
+            waiting_children |= children
             result = perform_group(free, client, outbox, waiting, night=self.night, lane=NIGHTLY)
             results.append(result)
+            failed = failed | _refused_in(result.outcomes) | children
             if result.failure is not None:
                 break
-        letters = self._close_dead_letters(org_id, plan, results, unfinished)
+        waiting_records = unfinished | waiting_children
+        letters = self._close_dead_letters(org_id, plan, results, waiting_records)
         report = self._report(plan, observation, results, letters, reason, resumed)
         report = replace(
-            _with_calls(report, client, client.counter.last_limit or usage), estimate=estimate
+            _with_calls(report, client, client.counter.last_limit or usage),
+            estimate=estimate,
+            held_children=report.held_children + len(waiting_children),
         )
         _require_answered(resumed, results, report)
+        if unready is not None:
+            raise PushFailedError(
+                unready.what,
+                report=report,
+                where=unready.where,
+                todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
+            ) from unready
         return report
+
+    def _unready(self, client: Client, org_id: str) -> CheckFailedError | None:
+        """Return why the org takes nothing but consent just now, None where it takes everything.
+
+        Raises:
+            CheckFailedError: If it never took a push: then nothing goes.
+        """
+        outbox = Outbox(self.ledger, org_id, self.clock)
+        try:
+            require_preflight(self.settings, self.inputs, outbox, client, self.night, self.clock)
+        except CheckFailedError as error:
+            if outbox.first_push_night() is None:
+                raise
+            return error
+        return None
 
     def _observe(self, outbox: Outbox) -> Observation:
         acknowledged = outbox.acknowledged()
@@ -255,11 +293,11 @@ class _Push:
         org_id: str,
         plan: PushPlan,
         results: Sequence[GroupResult],
-        unfinished: set[tuple[str, str]],
+        waiting: set[tuple[str, str]],
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         refusals = refused_records([o for result in results for o in result.outcomes])
-        still = {(refusal.object, refusal.record) for refusal in refusals} | unfinished
+        still = {(refusal.object, refusal.record) for refusal in refusals} | waiting
         sent = {result.group.name for result in results if result.failure is None}
         of_lane = lane_refusals(self.ledger, org_id, self.inputs.night)
         for group in plan.groups:
@@ -296,6 +334,7 @@ class _Push:
             refused=sum(group.refused for group in groups),
             deferred=sum(group.deferred for group in groups),
             held=sum(held.creations + held.records for held in plan.held),
+            held_children=sum(held.children for held in plan.held),
             held_records=plan.held,
             refused_rows=refused_rows(refusals),
             dead_letters=letters,
@@ -339,6 +378,10 @@ def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: 
             where=failure.where,
             todo=f"{failure.todo} The next push goes on where this one ended.".strip(),
         ) from failure
+
+
+def _refused_in(outcomes: Sequence[JobOutcome]) -> set[tuple[str, str]]:
+    return {(refusal.object, refusal.record) for refusal in refused_records(outcomes)}
 
 
 def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGroup:

@@ -60,6 +60,7 @@ class PushReport:
         handoff_night: The committed night whose handoff was read.
         status: `waiting` if the plan waits to be confirmed or for the allowance; consent went.
         held: Records with something to say that consent holds back.
+        held_children: Records held back because one that they hang on failed or isn't there yet.
         dead_letters: Open ones after this push.
         push_calls: Requests that counted against the allowance; token requests apart.
         changed_share: Share of the acknowledged records whose values the plan changes.
@@ -80,6 +81,7 @@ class PushReport:
     refused: int
     deferred: int
     held: int
+    held_children: int
     held_records: tuple[Held, ...]
     refused_rows: tuple[RefusedRow, ...]
     dead_letters: int

@@ -138,7 +138,7 @@ def _adopt(
         for orphan in orphans
         if orphan.object == job.object
         and orphan.operation == job.operation
-        and orphan.external_id_field == ("" if job.operation == "update" else job.key_field)
+        and orphan.external_id_field == (job.external_id or "")
     ]
     for orphan in candidates[:_MAX_CANDIDATES]:
         adopted = replace(job, state=SUBMITTED, salesforce_job_id=orphan.id)

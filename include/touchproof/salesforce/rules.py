@@ -18,6 +18,9 @@ from touchproof.salesforce.canonical import FIELD_TYPES
 KEY_FIELD = "Touchproof_Key__c"
 """External id of records that we create: the key of their source record."""
 
+INSERTED = {"CampaignMemberStatus": "CampaignId"}
+"""Objects without external ids: made by insert, and the field that tells new ones apart."""
+
 OWNERS = ("touchproof", "crm", "fill_if_empty")
 DRIFTS = ("overwrite", "keep")
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -33,6 +36,8 @@ class FieldRule:
             Salesforce is known to hold nothing.
         on_drift: `overwrite` sends our value again after someone changed it; `keep` leaves
             theirs until our own value changes.
+        refers_to: Object of the record that the field names, empty for a field of its own. The
+            sync model names the record by its Id or by our key; the plan puts its Id there.
     """
 
     object: str
@@ -42,6 +47,7 @@ class FieldRule:
     is_consent: bool
     sync_model: str
     type: str
+    refers_to: str = ""
 
 
 def read_field_rules(seed: pa.Table) -> tuple[FieldRule, ...]:
@@ -62,6 +68,7 @@ def read_field_rules(seed: pa.Table) -> tuple[FieldRule, ...]:
             is_consent=str(row["is_consent"]).strip().lower() in ("true", "t", "1"),
             sync_model=str(row["sync_model"]),
             type=str(row["type"]),
+            refers_to=str(row.get("refers_to") or ""),
         )
         for row in seed.to_pylist()
     ]
@@ -72,10 +79,18 @@ def read_field_rules(seed: pa.Table) -> tuple[FieldRule, ...]:
         _require(bool(_API_NAME.fullmatch(rule.field)), "a field's API name", name)
         _require(rule.owner in OWNERS, f"an owner of {', '.join(OWNERS)}", name)
         _require(rule.on_drift in DRIFTS, f"on_drift of {', '.join(DRIFTS)}", name)
+        _require(bool(_API_NAME.fullmatch(rule.refers_to or "none")), "an object or none", name)
         _require(rule.type in FIELD_TYPES, f"a type of {', '.join(FIELD_TYPES)}", name)
         _require((rule.object, rule.field) not in seen, "one row a field", name)
         seen.add((rule.object, rule.field))
     return tuple(sorted(rules, key=lambda rule: (rule.object, rule.field)))
+
+
+def key_field(object_name: str, operation: str) -> str:
+    """Return the field by which a job's rows and results are told apart."""
+    if operation == "update":
+        return "Id"
+    return INSERTED[object_name] if operation == "insert" else KEY_FIELD
 
 
 def written_fields(rules: Sequence[FieldRule], object_name: str) -> tuple[FieldRule, ...]:

@@ -135,6 +135,22 @@ class Control:
         """Refuse any other value: INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST."""
         self._rule(object_name, "picklist", (field,), values=list(values))
 
+    def hide_fields(self, object_name: str, *fields: str) -> None:
+        """Take fields out of the integration user's sight, as if they weren't there."""
+        self._rule(object_name, "hidden", fields)
+
+    def make_read_only(self, object_name: str, *fields: str) -> None:
+        """Let the integration user read fields and not write them."""
+        self._rule(object_name, "read_only", fields)
+
+    def require_fields(self, object_name: str, *fields: str) -> None:
+        """Refuse a record without them: REQUIRED_FIELD_MISSING."""
+        self._rule(object_name, "required", fields)
+
+    def sharing(self, object_name: str, model: str) -> None:
+        """Set the sharing model that the Tooling API tells; no row is refused for it."""
+        self._rule(object_name, "sharing", (), model=model)
+
     def lock_row(self, object_name: str, record_id: str, tries: int) -> None:
         """Refuse the first writes of a record: UNABLE_TO_LOCK_ROW."""
         message = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
@@ -319,6 +335,10 @@ class Control:
     def limits(self, *, max: int | None = None, used_by_others: int | None = None) -> None:
         """Set the daily allowance of calls, and how many of it other systems use."""
         self._put(allowance=max, used_by_others=used_by_others)
+
+    def storage(self, megabytes: int) -> None:
+        """Set how much data the org may hold."""
+        self._put(storage_megabytes=megabytes)
 
     def _put(self, **values: float | int | None) -> None:
         given = {name: value for name, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Rules that an org's administrator sets up: duplicate rules, validation rules, picklists.
+"""Rules that an org's administrator sets up: duplicate and validation rules, picklists, rights.
 
 Belongs here: keeping them and refusing the rows that they meet. Doesn't belong here: rules that
 every org has (rules.py, neighbours.py), refusals of single rows (planted.py).
@@ -22,7 +22,8 @@ from touchproof_sandbox.salesforce.schema import API_VERSION, SObject
 from touchproof_sandbox.salesforce.storage import Record, Storage
 
 DUPLICATE, VALIDATION, PICKLIST = "duplicate", "validation", "picklist"
-RULE_KINDS = frozenset({DUPLICATE, VALIDATION, PICKLIST})
+HIDDEN, READ_ONLY, REQUIRED, SHARING = "hidden", "read_only", "required", "sharing"
+RULE_KINDS = frozenset({DUPLICATE, VALIDATION, PICKLIST, HIDDEN, READ_ONLY, REQUIRED, SHARING})
 _ALERT = "alert"
 _FOUND = "Use one of these records?"
 
@@ -42,7 +43,7 @@ def add_rule(
         kind: One of `RULE_KINDS`.
         fields: API names of its fields: all that must agree of a duplicate, else the one.
         options: `action` (block, alert) of a duplicate rule; `pattern` and `message` of a
-            validation rule; `values` of a picklist.
+            validation rule; `values` of a picklist; `model` of sharing, which is only told.
     """
     storage.db.execute(
         "insert into org_rules (object, kind, options) values (?, ?, ?)",
@@ -53,6 +54,14 @@ def add_rule(
 def remove_rules(storage: Storage) -> None:
     """Remove all rules."""
     storage.db.execute("delete from org_rules")
+
+
+def rules_of(storage: Storage, object_name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rules of an object, as kind and options, in the order of their making."""
+    rows = storage.db.execute(
+        "select kind, options from org_rules where object = ? order by number", (object_name,)
+    )
+    return [(row["kind"], json.loads(row["options"])) for row in rows]
 
 
 class OrgRules:
@@ -68,10 +77,7 @@ class OrgRules:
         self._storage = storage
         self._sobject = sobject
         self._allow_duplicates = allow_duplicates
-        rows = storage.db.execute(
-            "select * from org_rules where object = ? order by number", (sobject.name,)
-        )
-        self._rules = [(row["kind"], json.loads(row["options"])) for row in rows]
+        self._rules = rules_of(storage, sobject.name)
 
     def refusal(self, row: Row, record: Record, target: Record | None) -> Refusal | None:
         """Return the refusal of the first rule that a row meets.
@@ -86,8 +92,10 @@ class OrgRules:
                 found = _picklist(options, row, record)
             elif kind == VALIDATION:
                 found = _validation(options, record)
-            else:
+            elif kind == DUPLICATE:
                 found = self._duplicate(options, row, record, target)
+            else:
+                found = _rights(kind, options, row, record)
             if found is not None:
                 return found
         return None
@@ -132,6 +140,23 @@ def _validation(options: Mapping[str, Any], record: Record) -> Refusal | None:
     if re.fullmatch(options["pattern"], record[name] or "") is None:
         return None
     return Refusal("FIELD_CUSTOM_VALIDATION_EXCEPTION", options["message"], (name,))
+
+
+def _rights(kind: str, options: Mapping[str, Any], row: Row, record: Record) -> Refusal | None:
+    for name in options["fields"]:
+        if kind == HIDDEN and name in row:
+            return Refusal("INVALID_FIELD", f"No such column '{name}'", (name,))
+        if kind == READ_ONLY and name in row:
+            return Refusal(
+                "INVALID_FIELD_FOR_INSERT_UPDATE",
+                f"Unable to create/update fields: {name}",
+                (name,),
+            )
+        if kind == REQUIRED and record[name] is None:
+            return Refusal(
+                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]", (name,)
+            )
+    return None
 
 
 def _folded(value: str | None) -> str:

@@ -154,6 +154,7 @@ _SETTINGS = {
     "processing_polls": int,
     "allowance": int,
     "used_by_others": int,
+    "storage_megabytes": int,
 }
 
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from touchproof_sandbox.salesforce import event_logs, soql
+from touchproof_sandbox.salesforce import event_logs, setup_told, soql
 from touchproof_sandbox.salesforce.errors import ApiError, Refusal
 from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.routing import call, json_object
@@ -49,6 +49,7 @@ def rest_routes(org: Org) -> list[Route]:
         call(org, "/composite/sobjects/{object}/{field}", ["PATCH"], "collections", _collection),
         call(org, "/query", ["GET"], "query", _query),
         call(org, "/queryAll", ["GET"], "query", _query_all),
+        call(org, "/tooling/query", ["GET"], "query", _tooling),
         call(org, "/query/{cursor}", ["GET"], "query", _query_more),
     ]
 
@@ -64,6 +65,7 @@ async def _limits(org: Org, request: Request) -> Response:
             "DailyBulkApiBatches": _limit(15_000, batches),
             "DailyBulkV2QueryJobs": _limit(10_000, jobs),
             "DailyBulkV2QueryFileStorageMB": _limit(976_562, 0),
+            "DataStorageMB": setup_told.data_storage(org.storage),
         }
     )
 
@@ -78,7 +80,14 @@ async def _describe_all(org: Org, request: Request) -> Response:
 
 
 async def _describe(org: Org, request: Request) -> Response:
-    return JSONResponse(sobject_of(request.path_params["object"]).describe())
+    sobject = sobject_of(request.path_params["object"])
+    return JSONResponse(setup_told.describe(org.storage, sobject))
+
+
+async def _tooling(org: Org, request: Request) -> Response:
+    records = setup_told.tooling_query(org.storage, request.query_params.get("q", ""))
+    return JSONResponse({"size": len(records), "totalSize": len(records), "done": True,
+                         "records": records})  # fmt: skip
 
 
 # Records

@@ -8,7 +8,7 @@ ids look. Doesn't belong here: the rules that a write is checked against (rules.
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -45,6 +45,7 @@ class Field:
         scale: Digits after the decimal point, for numbers.
         required: Whether a record can't be without it.
         writable: Whether API users may write it.
+        updateable: Whether they may change it once the record is there.
         external_id: Whether upserts may name it as their key.
         unique: Whether two records can't share a value.
         refers_to: Object that a reference points to.
@@ -56,6 +57,7 @@ class Field:
     scale: int = 0
     required: bool = False
     writable: bool = True
+    updateable: bool = True
     external_id: bool = False
     unique: bool = False
     refers_to: str | None = None
@@ -73,6 +75,10 @@ class Field:
             return self.name.removesuffix("c") + "r"
         return self.name.removesuffix("Id")
 
+    def is_writable(self, *, is_creation: bool) -> bool:
+        """Tell whether API users may write it into a new record, or into one that is there."""
+        return self.writable and (is_creation or self.updateable)
+
     def describe(self) -> dict[str, Any]:
         """Return the part of Salesforce's field describe that clients look at."""
         return {
@@ -85,7 +91,7 @@ class Field:
             "precision": 18 if self.type in {"double", "currency"} else 0,
             "nillable": not self.required and self.type != "boolean",
             "createable": self.writable,
-            "updateable": self.writable,
+            "updateable": self.writable and self.updateable,
             "custom": self.name.endswith("__c"),
             "externalId": self.external_id,
             "idLookup": self.external_id or self.type == "id",
@@ -150,9 +156,13 @@ def _system() -> tuple[Field, ...]:
     )
 
 
+def _key() -> Field:
+    return Field("Touchproof_Key__c", length=120, external_id=True, unique=True)
+
+
 def _touchproof_person() -> tuple[Field, ...]:
     return (
-        Field("Touchproof_Key__c", length=120, external_id=True, unique=True),
+        _key(),
         Field("Touchproof_Stage__c", length=40),
         Field("Touchproof_Score__c", "double", scale=2),
         Field("Touchproof_Source__c", length=80),
@@ -209,6 +219,14 @@ _DECLARED = (
             Field("Type", "picklist", 255),
             Field("BillingCountry", length=80),
             Field("BillingPostalCode", length=20),
+            # What an org of person accounts shows of the contact behind an account.
+            Field("PersonHasOptedOutOfEmail", "boolean"),
+            *(
+                replace(
+                    field, name=field.name.replace("__c", "__pc"), external_id=False, unique=False
+                )
+                for field in _touchproof_person()
+            ),
         ),
     ),
     SObject(
@@ -224,6 +242,15 @@ _DECLARED = (
             Field("CloseDate", "date", required=True),
             Field("CampaignId", "reference", 18, refers_to="Campaign"),
             Field("App_Account_Id__c", length=40, external_id=True),
+            Field("Touchproof_First_Channel__c", length=80),
+            Field("Touchproof_First_Campaign__c", length=120),
+            Field("Touchproof_Last_Channel__c", length=80),
+            Field("Touchproof_Last_Campaign__c", length=120),
+            Field("Touchproof_Model__c", length=40),
+            Field("Touchproof_Model_Channel__c", length=80),
+            Field("Touchproof_Model_Campaign__c", length=120),
+            Field("Touchproof_Model_Share__c", "double", scale=4),
+            Field("Touchproof_Revenue__c", "currency", scale=2),
         ),
     ),
     SObject(
@@ -249,10 +276,62 @@ _DECLARED = (
         "00v",
         (
             *_system(),
-            Field("CampaignId", "reference", 18, required=True, refers_to="Campaign"),
-            Field("LeadId", "reference", 18, refers_to="Lead"),
-            Field("ContactId", "reference", 18, refers_to="Contact"),
+            Field(
+                "CampaignId", "reference", 18, required=True, updateable=False, refers_to="Campaign"
+            ),
+            Field("LeadId", "reference", 18, updateable=False, refers_to="Lead"),
+            Field("ContactId", "reference", 18, updateable=False, refers_to="Contact"),
             Field("Status", "picklist", 255),
+            _key(),
+        ),
+    ),
+    SObject(
+        "CampaignMemberStatus",
+        "01Y",
+        (
+            *_system(),
+            Field(
+                "CampaignId", "reference", 18, required=True, updateable=False, refers_to="Campaign"
+            ),
+            Field("Label", length=255, required=True),
+            Field("HasResponded", "boolean"),
+            Field("IsDefault", "boolean"),
+            Field("SortOrder", "double"),
+        ),
+    ),
+    SObject(
+        "Touchproof_Profile__c",
+        "a00",
+        (
+            *_system(),
+            _key(),
+            Field("Lead__c", "reference", 18, refers_to="Lead"),
+            Field("Contact__c", "reference", 18, refers_to="Contact"),
+            Field("First_Touch_Channel__c", length=80),
+            Field("First_Touch_Campaign__c", length=120),
+            Field("First_Touch_Date__c", "date"),
+            Field("Last_Touch_Channel__c", length=80),
+            Field("Last_Touch_Campaign__c", length=120),
+            Field("Last_Touch_Date__c", "date"),
+            Field("Conversions__c", "double"),
+            Field("Attributed_Revenue__c", "currency", scale=2),
+            Field("Attribution_Model__c", length=40),
+        ),
+    ),
+    SObject(
+        "Touchproof_Skip_Claim__c",
+        "a01",
+        (
+            *_system(),
+            _key(),
+            Field("Claim_Number__c", length=80),
+            Field("Bank__c", length=80),
+            Field("Product__c", length=40),
+            Field("State__c", length=40),
+            Field("Fee__c", "currency", scale=2),
+            Field("Owed__c", "currency", scale=2),
+            Field("Currency__c", length=3),
+            Field("Issued_Date__c", "date"),
         ),
     ),
     SObject("Organization", "00D", (*_system(), Field("Name", length=80)), writable=False),

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from touchproof_sandbox.salesforce.errors import ApiError, Refusal
+from touchproof_sandbox.salesforce.memberships import apply_membership_rules
 from touchproof_sandbox.salesforce.neighbours import (
     Row,
     refuse_duplicates,
@@ -114,6 +115,8 @@ class Writer:
         if not removal:
             refuse_duplicates(self._storage, self.sobject, records, refusals)
             refuse_missing_parents(self._storage, self.sobject, rows, records, refusals)
+            if not self._privileged:
+                apply_membership_rules(self._storage, self.sobject, records, refusals)
         planted.save()
         return self._store(operation, records, targets, refusals, stamp)
 
@@ -179,7 +182,8 @@ class Writer:
             if name == "Id" and not (self._privileged and target is None):
                 continue
             field = self.sobject.by_name[name]
-            if not field.writable and not self._privileged:
+            is_ours = field.is_writable(is_creation=target is None)
+            if not (is_ours or self._privileged):
                 return Refusal(
                     "INVALID_FIELD_FOR_INSERT_UPDATE",
                     f"Unable to create/update fields: {name}. Please check the security settings"

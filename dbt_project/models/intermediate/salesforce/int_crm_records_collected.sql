@@ -8,6 +8,7 @@ records as (
         'lead' as identifier_type,
         lead_id as salesforce_id,
         touchproof_key,
+        cast(null as varchar) as account_id,
         has_opted_out_of_email
     from {{ ref('stg_salesforce__leads') }}
     where not is_deleted and not is_converted
@@ -19,6 +20,7 @@ records as (
         'contact' as identifier_type,
         contact_id as salesforce_id,
         touchproof_key,
+        account_id,
         has_opted_out_of_email
     from {{ ref('stg_salesforce__contacts') }}
     where not is_deleted
@@ -41,6 +43,7 @@ final as (
         records.object,
         records.salesforce_id,
         records.touchproof_key,
+        records.account_id,
         identifiers.person_id,
         case
             when

@@ -44,6 +44,7 @@ _RECORDS = pa.schema(
         ("salesforce_id", pa.string()),
         ("record_key", pa.string()),
         ("is_writable", pa.bool_()),
+        ("account_id", pa.string()),
     ]
 )
 _SPELLINGS = pa.table({"spelling": ["tv ad", "googl"], "lead_source": ["TV", "Google"]})
@@ -172,9 +173,10 @@ class LaneWorld:
         object_name: str = "Lead",
         record_key: str | None = None,
         is_writable: bool = True,
+        account_id: str | None = None,
     ) -> None:
         """Let the handoff know a record of a person."""
-        values = (person, object_name, salesforce_id, record_key, is_writable)
+        values = (person, object_name, salesforce_id, record_key, is_writable, account_id)
         self.records.append(dict(zip(_RECORDS.names, values, strict=True)))
 
     def hand_over(self, *, is_observed: bool = True) -> None:

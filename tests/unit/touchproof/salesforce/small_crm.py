@@ -21,8 +21,12 @@ from touchproof.durable import sha256_of
 from touchproof.handoff import CONTENT, VERSIONS, HandoffFile, version_name
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.client import Client, connection_from_settings
+from touchproof.salesforce.preflight import fields_sha256
+from touchproof.salesforce.preflight_run import STEP, has_passed
+from touchproof.salesforce.rules import read_field_rules
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce.control import Control
+from touchproof_sandbox.salesforce.schema import ORG_ID
 
 FIRST_NIGHT = date(2026, 6, 28)
 
@@ -98,8 +102,29 @@ RULES = [
         "sync_campaign_performance",
         "number",
     ),
+    *(
+        ("CampaignMemberStatus", name, "fill_if_empty", "keep", False, "sync_statuses", type_)
+        for name, type_ in (("Label", "text"), ("HasResponded", "boolean"))
+    ),
+    *(
+        ("CampaignMember", name, "fill_if_empty", "keep", False, "sync_members", "text")
+        for name in ("CampaignId", "LeadId", "ContactId", "Status")
+    ),
+    *(
+        ("Touchproof_Profile__c", name, "touchproof", "overwrite", False, "sync_profiles", "text")
+        for name in ("Lead__c", "Contact__c", "First_Touch_Channel__c")
+    ),
 ]
 RULE_COLUMNS = ("object", "field", "owner", "on_drift", "is_consent", "sync_model", "type")
+REFERENCES = {
+    "Lead__c": "Lead",
+    "Contact__c": "Contact",
+    "CampaignId": "Campaign",
+    "LeadId": "Lead",
+    "ContactId": "Contact",
+}
+EXTRACTED = ("Lead", "Contact", "Campaign")
+"""Objects that publish reads; what we alone make isn't extracted."""
 MODELS = {
     "sync_lead_consent": ("Lead", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
     "sync_lead_attributes": (
@@ -116,13 +141,27 @@ MODELS = {
     "sync_contact_consent": ("Contact", ("HasOptedOutOfEmail", "Touchproof_Email_Consent__c")),
     "sync_contact_attributes": ("Contact", ("Touchproof_Stage__c",)),
     "sync_campaign_performance": ("Campaign", ("Touchproof_Spend__c",)),
+    "sync_statuses": ("CampaignMemberStatus", ("Label", "HasResponded")),
+    "sync_members": (
+        "CampaignMember",
+        ("parent_object", "parent_key", "CampaignId", "LeadId", "ContactId", "Status"),
+    ),
+    "sync_profiles": (
+        "Touchproof_Profile__c",
+        ("Lead__c", "Contact__c", "First_Touch_Channel__c"),
+    ),
 }
 
 
 def rules_seed(objects: Collection[str] | None = None) -> pa.Table:
     """Return the field rules of these tests as the seed's table, of some objects or of all."""
     rows = [row for row in RULES if objects is None or row[0] in objects]
-    return pa.Table.from_pylist([dict(zip(RULE_COLUMNS, row, strict=True)) for row in rows])
+    return pa.Table.from_pylist(
+        [
+            {**dict(zip(RULE_COLUMNS, row, strict=True)), "refers_to": REFERENCES.get(row[1])}
+            for row in rows
+        ]
+    )
 
 
 def model_table(model: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -139,6 +178,7 @@ def model_table(model: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
         *((name, pa.string()) for name in ("object", "record_key", "salesforce_id", "operation")),
         ("is_creation", pa.bool_()),
         ("person_id", pa.string()),
+        ("account_id", pa.string()),
         ("may_market", pa.bool_()),
         *((name, pa.string()) for name in fields),
     ]
@@ -213,6 +253,7 @@ class Crm:
         fields = sorted(
             {rule[1] for rule in RULES if rule[0] == object_name}
             | ({"Touchproof_Key__c"} if object_name != "Campaign" else set())
+            | ({"AccountId"} if object_name == "Contact" else set())
         )
         text = pa_csv.ConvertOptions(
             column_types=dict.fromkeys(["Id", *fields], pa.string()),
@@ -241,20 +282,28 @@ class Crm:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute(query)]
 
-    def publish(self, *, is_observed: bool = True) -> None:
-        """Extract the org, or do without, and commit this night's handoff."""
+    def publish(self, *, is_observed: bool = True, is_checked: bool = True) -> None:
+        """Extract the org, or do without, and commit this night's handoff.
+
+        Args:
+            is_observed: Whether the org was extracted.
+            is_checked: Whether a preflight for these fields was passed, so that the next push makes
+                its own calls alone.
+        """
         observed = [
             {
                 "object": name,
                 "salesforce_id": record_id,
                 "record_key": record.pop("Touchproof_Key__c", None),
+                "account_id": record.pop("AccountId", None),
                 "fields_json": json.dumps({k: v for k, v in record.items() if k != "Id"}),
                 "extracted_at": self.clock().replace(tzinfo=None) - timedelta(minutes=30),
             }
             for name in sorted({MODELS[model][0] for model in self.rows if is_observed})
+            if name in EXTRACTED
             for record_id, record in self.records(name).items()
         ]
-        columns = ("object", "salesforce_id", "record_key", "fields_json")
+        columns = ("object", "salesforce_id", "record_key", "account_id", "fields_json")
         shape = pa.schema([(name, pa.string()) for name in columns]).append(
             pa.field("extracted_at", pa.timestamp("us"))
         )
@@ -264,6 +313,12 @@ class Crm:
         tables["salesforce_fields"] = rules_seed(objects)
         tables |= self.others
         commit_handoff(self.settings, self.night, tables)
+        if is_checked:
+            fields = fields_sha256(read_field_rules(tables["salesforce_fields"]))
+            passed = {"org_id": ORG_ID, "fields_sha256": fields}
+            ledger = Ledger.of(self.settings)
+            if not has_passed(ledger, ORG_ID, fields):
+                ledger.record_run(self.night, STEP, "ok", passed, self.clock())
 
     def next_night(self) -> None:
         """Go on to the next night and set the org's clock to it."""

@@ -172,3 +172,36 @@ def test_a_refused_row_leaves_its_record_as_it_was(api) -> None:
     api.ingest("Lead", "update", f"Id,FirstName,Email\n{lead},Bob,nonsense\n")
 
     assert api.record("Lead", lead) == before
+
+
+@pytest.fixture
+def campaign(control: Control) -> str:
+    record = {"Name": "Spring"}
+    (made,) = control.apply([{"op": "create", "object": "Campaign", "record": record}])
+    return made
+
+
+def test_a_campaign_has_one_status_of_a_label(api, campaign: str) -> None:
+    csv = f"CampaignId,Label\n{campaign},Engaged\n"
+    assert api.ingest("CampaignMemberStatus", "insert", csv).errors == []
+    assert api.ingest("CampaignMemberStatus", "insert", csv).errors[0].startswith("DUPLICATE_VALUE")
+
+
+def test_a_person_is_one_member_whose_status_the_campaign_has(
+    api, control: Control, campaign: str
+) -> None:
+    record = {"LastName": "Doe", "Company": "Acme"}
+    (lead,) = control.apply([{"op": "create", "object": "Lead", "record": record}])
+    csv = f"CampaignId,LeadId,Status\n{campaign},{lead},Engaged\n"
+    assert api.ingest("CampaignMember", "insert", csv).errors == []
+    assert api.ingest("CampaignMember", "insert", csv).errors[0].startswith("DUPLICATE_VALUE")
+    assert [row["Status"] for row in api.query("SELECT Status FROM CampaignMember")] == ["Sent"]
+
+
+def test_a_member_stays_with_its_campaign(api, control: Control, campaign: str) -> None:
+    person = {"LastName": "Doe", "Company": "Acme"}
+    (lead,) = control.apply([{"op": "create", "object": "Lead", "record": person}])
+    record = {"CampaignId": campaign, "LeadId": lead, "Status": "Sent"}
+    (member,) = control.apply([{"op": "create", "object": "CampaignMember", "record": record}])
+    done = api.ingest("CampaignMember", "update", f"Id,CampaignId\n{member},{campaign}\n")
+    assert done.errors[0].startswith("INVALID_FIELD_FOR_INSERT_UPDATE")

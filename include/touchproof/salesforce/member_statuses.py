@@ -1,0 +1,77 @@
+"""Member statuses: which a campaign has already, asked before one is made.
+
+Belongs here: the one look at the org before statuses are made. Doesn't belong here: which are
+wanted (the sync model), sending them (perform.py).
+
+A status can't have our key, so it is made by insert, and a second insert is refused. Nothing else
+reads them from the org; a look costs one call, on those nights only in which a campaign gets its
+first member of ours.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+import pyarrow as pa
+
+from touchproof.salesforce.client import Client
+from touchproof.salesforce.observe import Observation
+from touchproof.salesforce.outbox import Outbox
+from touchproof.salesforce.plan import PushPlan
+from touchproof.salesforce.rules import KEY_FIELD
+
+OBJECT = "CampaignMemberStatus"
+
+
+def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime) -> int:
+    """Acknowledge the statuses that a plan would make and the org has; return how many.
+
+    Args:
+        client: Client of the org.
+        outbox: Keeps what was read.
+        plan: What would be sent.
+        at: Moment of the look.
+    """
+    wanted = {
+        (row["record"], row["Label"])
+        for group in plan.groups
+        if group.object == OBJECT and group.kind == "creation"
+        for row in group.rows.to_pylist()
+    }
+    if not wanted:
+        return 0
+    labels = ", ".join(sorted({_quoted(label) for _, label in wanted}))
+    found = [
+        row
+        for row in client.query(
+            f"SELECT Id, CampaignId, Label, HasResponded FROM {OBJECT}"  # noqa: S608  quoted labels
+            f" WHERE Label IN ({labels})"
+        )
+        if (row["CampaignId"], row["Label"]) in wanted
+    ]
+    rows = [
+        {
+            "object": OBJECT,
+            "salesforce_id": row["Id"],
+            "fields_json": json.dumps(
+                {
+                    KEY_FIELD: row["CampaignId"],
+                    "Label": row["Label"],
+                    "HasResponded": "true" if row["HasResponded"] else "false",
+                }
+            ),
+            "extracted_at": at,
+            "is_known": False,
+        }
+        for row in found
+    ]
+    if rows:
+        observation = Observation(pa.Table.from_pylist(rows), len(rows), 0)
+        outbox.acknowledge_observation(observation, is_baseline=False)
+    return len(rows)
+
+
+def _quoted(label: str) -> str:
+    escaped = label.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
