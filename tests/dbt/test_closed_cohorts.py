@@ -15,6 +15,8 @@ from spend_world import spend_world
 from touchproof.publish import publish
 from touchproof.transform import build
 
+pytestmark = pytest.mark.long
+
 APRIL, MAY, JUNE, JULY = (date(2026, month, 1) for month in (4, 5, 6, 7))
 LATER, LAST = date(2026, 6, 29), date(2026, 7, 1)
 _COHORTS = "marts.mart_campaign_cohorts"

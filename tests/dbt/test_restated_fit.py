@@ -16,6 +16,8 @@ from touchproof.attribution.fits_planned import FitRequest
 from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
 
+pytestmark = pytest.mark.long
+
 FIRST, SECOND, THIRD = (date(2026, 6, day) for day in (28, 29, 30))
 RESTATED_FROM = date(2026, 6, 5)
 REASON = "The first fit had seen too little."
