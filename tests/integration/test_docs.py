@@ -53,7 +53,7 @@ def touchproof(
     nights: dict[str, Seen],
     demo: World,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> Callable[..., str]:
     """Return what runs a command on the nights' world, in this process: a start takes seconds."""
     for name, value in demo.environment.items():
@@ -61,7 +61,7 @@ def touchproof(
 
     def succeed(*arguments: str) -> str:
         code = run([*arguments])
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         assert code == 0, printed.out + printed.err
         return printed.out
 
