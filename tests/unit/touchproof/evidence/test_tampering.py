@@ -33,7 +33,7 @@ else:
 
 PACKS = ("0001", "0002", "0003", "0004")
 ALL = (*form.FILES, form.MANIFEST, form.SIGNATURE)
-FLIPS = 3  # of each file of each pack
+FLIPS = 6  # of each file of each pack
 Change = Callable[[Path], object]
 
 
