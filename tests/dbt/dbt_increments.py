@@ -33,7 +33,7 @@ ENDS = (
 )
 """The models that matter here; a build of all others would only take longer."""
 LAST = date(2026, 7, 1)
-"""The night of every build: the rows say what is news, and another night would cost a parse."""
+"""The night of every build: the rows say what is news."""
 FEES = "int_fee_accruals_booked"
 """A month is closed with its fees too, which no person's attribution reaches."""
 WITH_SEEDS = (*(f"+{end}" for end in (*ENDS, FEES)), "closed_months")
@@ -90,7 +90,7 @@ class Increments:
 
     @contextmanager
     def aside(self) -> Iterator[Settings]:
-        """Try something on the warehouse and put it back: another folder would cost a parse."""
+        """Try something on the warehouse and put it back."""
         warehouse = self.settings.paths.warehouse
         kept = warehouse.with_suffix(".kept")
         shutil.copy(warehouse, kept)

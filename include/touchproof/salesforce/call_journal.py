@@ -11,6 +11,8 @@ them, so nobody else called either.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -20,6 +22,7 @@ from touchproof.clock import Clock
 from touchproof.ledger import schema
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
+from touchproof.salesforce.session import CallCounter
 
 SENT, ANSWERED, UNSENT = "sent", "answered", "unsent"
 
@@ -123,6 +126,15 @@ class LedgerJournal:
             self._strike_out(call)
         else:
             self._standing = replace(known, doubtful=(*known.doubtful, call))
+
+    @contextmanager
+    def keeping(self, counter: CallCounter) -> Iterator[None]:
+        """Keep a client's push calls in the ledger from here on, the last ones' answers too."""
+        counter.keep_in(self)
+        try:
+            yield
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Write what became of the last calls."""

@@ -47,6 +47,7 @@ __all__ = [
     "CsvPage",
     "SalesforceConnection",
     "connection_from_settings",
+    "soql_literal",
 ]
 
 MULTIPART_MAX_CHARACTERS = 100_000
@@ -369,6 +370,12 @@ def _limits(answer: Any) -> dict[str, LimitUsage]:
 
 def _upsert_results(answer: Any) -> list[UpsertResult]:
     return [UpsertResult.from_answer(one) for one in answer]
+
+
+def soql_literal(text: str) -> str:
+    """Return a text as SOQL quotes it."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _refused_login(error: Any, connection: SalesforceConnection) -> SalesforceCallError:

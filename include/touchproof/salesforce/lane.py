@@ -99,12 +99,9 @@ def run_lane(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
         journal = LedgerJournal(choice.ledger, NEW_LEADS, handoff.night, clock)
-        connected.counter.keep_in(journal)
-        try:
+        with journal.keeping(connected.counter):
             failure = _perform(tick, connected)
             report = _report(tick, connected)
-        finally:
-            journal.close()
     if failure is not None:
         raise LaneFailedError(
             failure.what,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from touchproof.salesforce.answers import SalesforceCallError, UpsertResult, unreadable
-from touchproof.salesforce.client import Client
+from touchproof.salesforce.client import Client, soql_literal
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_outbox import LaneOutcome
 from touchproof.salesforce.lane_plan import LEAD
@@ -137,14 +137,9 @@ def _queried(
     client: Client, field: str, wanted: Sequence[str], columns: Sequence[str]
 ) -> Iterator[Mapping[str, Any]]:
     for start in range(0, len(wanted), _KEYS_PER_QUERY):
-        names = ", ".join(_quoted(name) for name in wanted[start : start + _KEYS_PER_QUERY])
+        names = ", ".join(soql_literal(name) for name in wanted[start : start + _KEYS_PER_QUERY])
         soql = f"SELECT {', '.join(columns)} FROM {LEAD} WHERE {field} IN ({names})"  # noqa: S608
         yield from client.query(soql)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _values(row: OutboxRow, booleans: Collection[str]) -> dict[str, Any]:

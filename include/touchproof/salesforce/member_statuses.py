@@ -15,7 +15,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from touchproof.salesforce.client import Client
+from touchproof.salesforce.client import Client, soql_literal
 from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.plan import PushPlan
@@ -41,7 +41,7 @@ def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime)
     }
     if not wanted:
         return 0
-    labels = ", ".join(sorted({_quoted(label) for _, label in wanted}))
+    labels = ", ".join(sorted({soql_literal(label) for _, label in wanted}))
     found = [
         row
         for row in client.query(
@@ -70,8 +70,3 @@ def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime)
         observation = Observation(pa.Table.from_pylist(rows), len(rows), 0)
         outbox.acknowledge_observation(observation, is_baseline=False)
     return len(rows)
-
-
-def _quoted(label: str) -> str:
-    escaped = label.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -95,11 +95,8 @@ def run_preflight(settings: Settings, night: date, clock: Clock, client: Client)
     inputs = read_inputs(settings)
     ledger.require_org(client.org_id)
     journal = LedgerJournal(ledger, NIGHTLY, night, clock)
-    client.counter.keep_in(journal)
-    try:
+    with journal.keeping(client.counter):
         return preflight(inputs, Outbox(ledger, client.org_id, clock), client, night)
-    finally:
-        journal.close()
 
 
 def preflight(inputs: PushInputs, outbox: Outbox, client: Client, night: date) -> PreflightReport:

@@ -177,11 +177,8 @@ class _Push:
         org_id = client.org_id
         self.ledger.require_org(org_id)
         journal = LedgerJournal(self.ledger, NIGHTLY, self.night, self.clock)
-        client.counter.keep_in(journal)
-        try:
+        with journal.keeping(client.counter):
             return self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
-        finally:
-            journal.close()
 
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
@@ -387,6 +384,8 @@ def _refused_in(outcomes: Sequence[JobOutcome]) -> set[tuple[str, str]]:
 def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGroup:
     """Return a group without some records, named by Id or by key."""
     names = {record for name, record in records if name == group.object}
+    if not names:
+        return group
     columns = [group.rows.column(column).to_pylist() for column in ("record", "record_key")]
     is_free = [names.isdisjoint(pair) for pair in zip(*columns, strict=True)]
     return replace(group, rows=group.rows.filter(pa.array(is_free, pa.bool_())))

@@ -7,7 +7,7 @@ a request that is sent, an answer that is received. The hook is called before an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -71,3 +71,33 @@ def numbered(hook: Hook) -> Iterator[None]:
         mock.patch.object(durable, "rename", rename),
     ):
         yield
+
+
+@contextmanager
+def recorded() -> Iterator[list[Step]]:
+    """Give the list that the steps are added to, in order, as they begin."""
+    steps: list[Step] = []
+
+    def record(step: Step, moment: Moment) -> None:
+        if moment == "before":
+            steps.append(step)
+
+    with numbered(record):
+        yield steps
+
+
+def occurrence_of(steps: Sequence[Step], what: str, occurrence: int) -> Step:
+    """Return a step by its name and occurrence, from 1 on or from -1 back."""
+    named = [step for step in steps if step.what == what]
+    return named[occurrence - (occurrence > 0)]
+
+
+def at_each(
+    steps: Sequence[Step], moment: Moment, die_and_recover: Callable[[Step, Moment], None]
+) -> None:
+    """Die at each step in turn; a failure names the step."""
+    for step in steps:
+        try:
+            die_and_recover(step, moment)
+        except AssertionError as error:
+            raise AssertionError(f"{moment} {step}") from error

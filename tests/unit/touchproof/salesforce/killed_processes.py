@@ -11,11 +11,12 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 from unittest import mock
 
+from beginning import Beginning
 from durable_steps import Moment, Step, numbered
 
 from touchproof.salesforce import budget, perform
@@ -99,18 +100,15 @@ def _tick(settings: Settings, now: datetime) -> None:
 
 
 class Pushing(Protocol):
-    """What the server's death needs of a world: its org, and how it waits."""
+    """What the server's death needs of a world: its org, and how its clients wait."""
 
-    crm: Any
-
-    def sleeping(self, sleep: Callable[[float], None]) -> AbstractContextManager[None]:
-        """Let it wait in another way for a while."""
+    beginning: Beginning
 
 
 @contextmanager
 def killed_server(world: Pushing, what: str, at: Moment) -> Iterator[None]:
     """Kill the server before or after the first step of this name; start it when we wait."""
-    folder = world.crm.settings.paths.salesforce_server.resolve()
+    folder = world.beginning.crm.settings.paths.salesforce_server.resolve()
     is_killed = False
 
     def kill(this: Step, moment: Moment) -> None:
@@ -125,7 +123,7 @@ def killed_server(world: Pushing, what: str, at: Moment) -> Iterator[None]:
     def start(_: float) -> None:
         lifecycle.ensure(folder)
 
-    with numbered(kill), world.sleeping(start):
+    with numbered(kill), world.beginning.sleeping(start):
         yield
     lifecycle.ensure(folder)
     assert is_killed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ from touchproof.ledger.store import Ledger
 from touchproof.salesforce import lane_tick
 from touchproof.salesforce.answers import SalesforceError
 from touchproof.salesforce.call_journal import count_push_calls
-from touchproof.salesforce.client import Client, connection_from_settings
+from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import list_dead_letters
 from touchproof.salesforce.lane import LaneFailedError, LaneReport, run_lane
 from touchproof.salesforce.lane_outbox import LaneOutbox
@@ -96,7 +96,6 @@ class LaneDay:
     _unlanded: list[tuple[str, str, datetime]] = field(default_factory=list)
     _said: int = 0
     _made_by_others: Counter[str] = field(default_factory=Counter)
-    _sleep: Callable[[float], None] = field(default=lambda _: None)
 
     @classmethod
     def begin(
@@ -207,14 +206,9 @@ class LaneDay:
 
     def tick(self, timeouts: tuple[float, float] | None = None) -> LaneReport:
         """Run the lane once without real waits."""
-        arguments: dict[str, Any] = {"sleep": self._sleep, "jitter": lambda: 0.5}
-        client = Client(
-            connection_from_settings(self.world.settings),
-            **arguments,
-            **({} if timeouts is None else {"timeouts": timeouts}),
-        )
+        arguments = self.beginning.waits | {"client": self.beginning.client(timeouts)}
         with self._watching_consent():
-            return run_lane(self.world.settings, self.world.clock, client=client, **arguments)
+            return run_lane(self.world.settings, self.world.clock, **arguments)
 
     def try_tick(self, timeouts: tuple[float, float] | None = None) -> str:
         """Tick and say how it went: its status, or `failed`, or `stopped` before it began."""
@@ -224,13 +218,6 @@ class LaneDay:
             return "failed"
         except SalesforceError:
             return "stopped"
-
-    @contextmanager
-    def sleeping(self, sleep: Callable[[float], None]) -> Iterator[None]:
-        """Let ticks wait in another way for a while."""
-        usual, self._sleep = self._sleep, sleep
-        yield
-        self._sleep = usual
 
     def recover(self) -> None:
         """Tick until nothing is left to send, and push a night where only that helps."""
@@ -271,8 +258,7 @@ class LaneDay:
             self.world.settings,
             self.crm.night,
             self.world.clock,
-            sleep=self._sleep,
-            jitter=lambda: 0.5,
+            **self.beginning.waits,
         )
 
     @contextmanager

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from small_crm import Crm
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import SalesforceError
 from touchproof.salesforce.call_journal import count_push_calls
-from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.dead_letters import list_dead_letters
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.push import NIGHTLY, PushFailedError, PushReport, run_push
@@ -40,7 +38,6 @@ class NightWorld:
     beginning: Beginning
     wanted: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     records: Counter[str] = field(default_factory=Counter)
-    _sleep: Callable[[float], None] = field(default=lambda _: None)
 
     @classmethod
     def make(
@@ -83,14 +80,9 @@ class NightWorld:
 
     def push(self, timeouts: tuple[float, float] | None = None, **options: Any) -> PushReport:
         """Push without real waits."""
-        arguments: dict[str, Any] = {"sleep": self._sleep, "jitter": lambda: 0.5}
-        client = Client(
-            connection_from_settings(self.crm.settings),
-            **arguments,
-            **({} if timeouts is None else {"timeouts": timeouts}),
-        )
         settings, night = self.crm.settings, self.crm.night
-        return run_push(settings, night, self.crm.clock, client=client, **arguments, **options)
+        options |= self.beginning.waits | {"client": self.beginning.client(timeouts)}
+        return run_push(settings, night, self.crm.clock, **options)
 
     def try_push(self, timeouts: tuple[float, float] | None = None) -> str:
         """Push and say how it went: its status, or `failed` or `stopped` before it began."""
@@ -100,13 +92,6 @@ class NightWorld:
             return "failed"
         except SalesforceError:
             return "stopped"
-
-    @contextmanager
-    def sleeping(self, sleep: Callable[[float], None]) -> Iterator[None]:
-        """Let pushes wait in another way for a while."""
-        usual, self._sleep = self._sleep, sleep
-        yield
-        self._sleep = usual
 
     def recover(self) -> int:
         """Push until nothing is left to send; return how many pushes that took."""

@@ -7,9 +7,10 @@ Then the same night is pushed again by a process that dies at one of them, for e
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
-from durable_steps import Moment, Step, numbered
+from durable_steps import Moment, Step, at_each, occurrence_of, recorded
 from killed_processes import kill_a_push, small_jobs
 from night_world import NightWorld
 
@@ -39,17 +40,11 @@ def world(large_night: NightWorld) -> NightWorld:
 @pytest.fixture(scope="module")
 def steps(world: NightWorld) -> list[Step]:
     """Return the steps of the recording run, in order."""
-    recorded: list[Step] = []
-
-    def record(step: Step, moment: Moment) -> None:
-        if moment == "before":
-            recorded.append(step)
-
     begin(world)
-    with small_jobs(), numbered(record):
+    with small_jobs(), recorded() as found:
         assert world.push().status == "ok"
     world.require_truth()
-    return recorded
+    return found
 
 
 def begin(world: NightWorld) -> None:
@@ -85,9 +80,7 @@ def test_the_recording_run_has_the_workload_and_the_steps(
 def test_a_night_comes_true_after_a_death(
     world: NightWorld, steps: list[Step], what: str, occurrence: int, moment: Moment
 ) -> None:
-    named = [step for step in steps if step.what == what]
-
-    die_and_recover(world, named[occurrence - (occurrence > 0)], moment)
+    die_and_recover(world, occurrence_of(steps, what, occurrence), moment)
 
 
 @pytest.mark.long
@@ -96,8 +89,4 @@ def test_a_night_comes_true_after_a_death(
 def test_a_night_comes_true_after_a_death_at_any_step(
     world: NightWorld, steps: list[Step], moment: Moment
 ) -> None:
-    for step in steps:
-        try:
-            die_and_recover(world, step, moment)
-        except AssertionError as error:
-            raise AssertionError(f"{moment} {step}") from error
+    at_each(steps, moment, partial(die_and_recover, world))

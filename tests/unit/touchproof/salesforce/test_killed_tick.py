@@ -8,9 +8,10 @@ again by a process that dies at one of them, for each of them.
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 import pytest
-from durable_steps import Moment, Step, numbered
+from durable_steps import Moment, Step, at_each, occurrence_of, recorded
 from killed_processes import kill_a_tick
 from lane_day import LaneDay
 
@@ -33,17 +34,11 @@ SAMPLE: list[tuple[str, int, Moment]] = [
 @pytest.fixture(scope="module")
 def steps(large_day: LaneDay) -> list[Step]:
     """Return the steps of the recording run, in order."""
-    recorded: list[Step] = []
-
-    def record(step: Step, moment: Moment) -> None:
-        if moment == "before":
-            recorded.append(step)
-
     large_day.reset()
-    with numbered(record):
+    with recorded() as found:
         assert large_day.tick().status == "ok"
     large_day.require_truth()
-    return recorded
+    return found
 
 
 def die_and_recover(day: LaneDay, step: Step, moment: Moment) -> None:
@@ -70,9 +65,7 @@ def test_the_recording_run_has_the_workload_and_the_steps(
 def test_a_day_comes_true_after_a_death(
     large_day: LaneDay, steps: list[Step], what: str, occurrence: int, moment: Moment
 ) -> None:
-    named = [step for step in steps if step.what == what]
-
-    die_and_recover(large_day, named[occurrence - (occurrence > 0)], moment)
+    die_and_recover(large_day, occurrence_of(steps, what, occurrence), moment)
 
 
 @pytest.mark.long
@@ -81,8 +74,4 @@ def test_a_day_comes_true_after_a_death(
 def test_a_day_comes_true_after_a_death_at_any_step(
     large_day: LaneDay, steps: list[Step], moment: Moment
 ) -> None:
-    for step in steps:
-        try:
-            die_and_recover(large_day, step, moment)
-        except AssertionError as error:
-            raise AssertionError(f"{moment} {step}") from error
+    at_each(steps, moment, partial(die_and_recover, large_day))

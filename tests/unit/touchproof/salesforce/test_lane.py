@@ -11,7 +11,6 @@ from lane_world import NOON, LaneWorld
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.lane import LaneFailedError
 from touchproof.salesforce.push import PushReport, dead_letters, run_push
-from touchproof_sandbox.salesforce.control import Control
 
 
 def nightly(world: LaneWorld) -> PushReport:
@@ -343,12 +342,9 @@ def test_a_contact_that_knows_of_the_opt_out_isnt_told_again_for_the_lead_it_cam
     assert (report.opt_outs, report.refused, report.push_calls) == (1, 1, 3)
 
 
-@pytest.mark.skipif(
-    not hasattr(Control, "duplicate_rule"), reason="needs the server's duplicate rules"
-)
 def test_a_duplicate_is_routed_to_the_record_that_the_org_has(world: LaneWorld) -> None:
     theirs = world.crm.lead(LastName="Lee", Email="r1@example.test")
-    world.crm.control.duplicate_rule("Lead", "Email", action="alert")  # type: ignore[attr-defined]
+    world.crm.control.duplicate_rule("Lead", "Email", action="alert")
     world.hand_over()
     world.register("r1", at=NOON - timedelta(minutes=30))
 
@@ -369,7 +365,7 @@ def test_a_duplicate_is_routed_to_the_record_that_the_org_has(world: LaneWorld) 
         "sync_lead_attributes", record_key="app:r1", LastName="Lee", Company="Individual"
     )
     world.hand_over()
-    world.crm.control.remove_rules()  # type: ignore[attr-defined]
+    world.crm.control.remove_rules()
     assert nightly(world).pushed == 0
     assert len(world.crm.records()) == 1
 
