@@ -175,16 +175,18 @@ def reconcile(as_json: JsonOption = False) -> None:
 
 
 def _show(report: PushReport, *, as_json: bool) -> None:
+    from touchproof.salesforce.report_text import dry_run_text
     from touchproof.steps import as_json as plain
 
     if as_json:
         say_json(plain(report))
         return
-    done = "planned" if report.is_dry_run else "pushed"
+    if report.is_dry_run:
+        say(dry_run_text(report))
+        return
     say(
         f"{report.planned:,} records planned, {report.pushed:,} pushed, "
         f"{report.refused:,} refused, {report.deferred:,} deferred; {report.push_calls} calls"
-        + (" (dry run: nothing was sent)" if report.is_dry_run else "")
     )
     if report.held or report.held_children:
         say(
@@ -192,12 +194,13 @@ def _show(report: PushReport, *, as_json: bool) -> None:
             "they hang on isn't there yet"
         )
     if report.groups:
-        say_rows(("object", "operation", "kind", done, "refused", "deferred"), _groups(report))
+        say_rows(("object", "operation", "kind", "pushed", "refused", "deferred"), _groups(report))
     for row in report.refused_rows[:20]:
         say(f"refused: {row.object} {row.record}: {row.code}, {row.reason} (owner {row.owner})")
     if report.waiting_reason:
         say(f"waits: {report.waiting_reason}")
-        say(f"to send it: touchproof push --confirm-plan {report.plan_hash}")
+        if report.needs_confirmation:
+            say(f"to send it: touchproof push --confirm-plan {report.plan_hash}")
 
 
 def _show_preflight(report: PreflightReport) -> None:
@@ -257,7 +260,7 @@ def _groups(report: PushReport) -> list[tuple[Any, ...]]:
             group.object,
             group.operation,
             group.kind,
-            group.planned if report.is_dry_run else group.pushed,
+            group.pushed,
             group.refused,
             group.deferred,
         )

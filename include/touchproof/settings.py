@@ -167,6 +167,8 @@ class Settings(BaseSettings):
     salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
     salesforce_lane_share: float = Field(default=0.02, ge=0, le=1)
     """Of the allowance, for the lane of new leads alone, beside the reserve of other systems."""
+    max_waiting_nights: int = Field(default=3, ge=0)
+    """So many nights in a row an object may wait for calls or storage; the next one fails."""
     lane_period_seconds: int = Field(default=600, ge=30)
     publish_deadline: str = "06:00"
     four_eyes_cents: int = Field(default=FOUR_EYES_CENTS, ge=0)

@@ -1,8 +1,8 @@
 """The budget: what a push will cost, before its first call, and how long to wait for a job.
 
-Belongs here: counting jobs, batches and calls of a plan, what Marketo Engage will pull again
-because of it, whether the allowance has room, and the waits between polls. Doesn't belong here:
-asking Salesforce (client.py), sending (perform.py).
+Belongs here: counting jobs, batches, calls and storage of a plan, what Marketo Engage will pull
+again because of it, and the waits between polls. Doesn't belong here: what isn't ours to spend
+(reserve.py), which objects go (priorities.py), asking Salesforce (client.py), sending (perform.py).
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from touchproof.salesforce.answers import LimitUsage
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
 from touchproof.salesforce.compare import PlanGroup
+from touchproof.salesforce.storage import kilobytes_of
 from touchproof.salesforce.wire import job_chunks
 
 BATCH_ROWS = 10_000
@@ -66,7 +69,8 @@ class CostEstimate:
     """Say what a plan costs; calls count the create, upload, close, polls and result files.
 
     `marketo_calls` and `marketo_delay_hours` are what Marketo Engage spends, and how much later it
-    sees a new lead, because it pulls every touched record again.
+    sees a new lead, because it pulls every touched record again. `storage_kilobytes` are what the
+    `new_records` take.
     """
 
     rows: int = 0
@@ -74,8 +78,33 @@ class CostEstimate:
     jobs: int = 0
     batches: int = 0
     calls: int = 0
+    new_records: int = 0
+    storage_kilobytes: int = 0
     marketo_calls: int = 0
     marketo_delay_hours: float = 0.0
+
+    @property
+    def org_calls(self) -> int:
+        """Return what it takes of the org's allowance, by us and by Marketo Engage."""
+        return self.calls + self.marketo_calls
+
+
+@dataclass(frozen=True)
+class ObjectCost:
+    """Say what all groups of one object cost."""
+
+    object: str
+    cost: CostEstimate
+
+
+@dataclass(frozen=True)
+class GroupCost:
+    """Say what it takes to send one group."""
+
+    group: PlanGroup
+    jobs: int
+    batches: int
+    calls: int
 
 
 def is_small(content: bytes) -> bool:
@@ -86,35 +115,39 @@ def is_small(content: bytes) -> bool:
     )
 
 
-def estimate_cost(groups: Sequence[PlanGroup]) -> CostEstimate:
-    """Count what it takes to send these groups, by their real encoded bytes."""
+def cost_of(group: PlanGroup) -> GroupCost:
+    """Count what it takes to send a group, by its real encoded bytes."""
     jobs = batches = calls = 0
-    for group in groups:
-        for chunk in job_chunks(group):
-            jobs += 1
-            batches += math.ceil(chunk.rows.num_rows / BATCH_ROWS)
-            calls += (1 if is_small(chunk.content) else 3) + _EXPECTED_POLLS + _RESULT_FILES
+    for chunk in job_chunks(group):
+        jobs += 1
+        batches += math.ceil(chunk.rows.num_rows / BATCH_ROWS)
+        calls += (1 if is_small(chunk.content) else 3) + _EXPECTED_POLLS + _RESULT_FILES
+    return GroupCost(group, jobs, batches, calls)
+
+
+def total_cost(costs: Sequence[GroupCost]) -> CostEstimate:
+    """Add up what groups cost; Marketo Engage pulls a record once however many jobs touch it."""
+    groups = [cost.group for cost in costs]
     touched = _records_by_object(group for group in groups if group.object in MARKETO_OBJECTS)
+    made = [group for group in groups if group.kind == "creation"]
     return CostEstimate(
         rows=sum(group.rows.num_rows for group in groups),
         fields=sum(_cells(group) for group in groups),
-        jobs=jobs,
-        batches=batches,
-        calls=calls,
+        jobs=sum(cost.jobs for cost in costs),
+        batches=sum(cost.batches for cost in costs),
+        calls=sum(cost.calls for cost in costs),
+        new_records=sum(group.rows.num_rows for group in made),
+        storage_kilobytes=sum(kilobytes_of(one.object, one.rows.num_rows) for one in made),
         marketo_calls=sum(math.ceil(rows / MARKETO_RECORDS_PER_CALL) for rows in touched),
         marketo_delay_hours=round(max(touched, default=0) / MARKETO_RECORDS_PER_HOUR, 2),
     )
 
 
-def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
-    """Tell whether so many calls leave the reserve of other systems untouched.
-
-    Args:
-        usage: The org's allowance as it stands.
-        calls: What we'd spend.
-        reserve_share: Share of the whole allowance that isn't ours to spend.
-    """
-    return usage.remaining - calls >= usage.max * reserve_share
+def cost_by_object(costs: Sequence[GroupCost]) -> tuple[ObjectCost, ...]:
+    """Add up by object, in the order in which objects first come."""
+    names = dict.fromkeys(cost.group.object for cost in costs)
+    of_object = {name: [cost for cost in costs if cost.group.object == name] for name in names}
+    return tuple(ObjectCost(name, total_cost(found)) for name, found in of_object.items())
 
 
 def _cells(group: PlanGroup) -> int:
@@ -122,7 +155,9 @@ def _cells(group: PlanGroup) -> int:
 
 
 def _records_by_object(groups: Iterable[PlanGroup]) -> list[int]:
-    records: dict[str, set[str | None]] = {}
+    """Return how many records of each object are touched."""
+    found: dict[str, list[pa.Array[pa.StringScalar]]] = {}
     for group in groups:
-        records.setdefault(group.object, set()).update(group.rows.column("record").to_pylist())
-    return [len(found) for found in records.values()]
+        found.setdefault(group.object, []).extend(group.rows.column("record").chunks)
+    touched = (pa.chunked_array(parts, pa.string()) for parts in found.values())
+    return [int(pc.count_distinct(records).as_py()) for records in touched]

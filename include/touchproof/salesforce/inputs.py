@@ -17,6 +17,7 @@ from touchproof.errors import BadInputError
 from touchproof.handoff import committed_handoff
 from touchproof.salesforce.observe import OBSERVED_COLUMNS
 from touchproof.salesforce.org_model import ACCOUNT_COLUMN, desired_of, rules_of
+from touchproof.salesforce.reserve import HourlyUse
 from touchproof.salesforce.rules import FieldRule, read_field_rules
 from touchproof.settings import Settings
 
@@ -24,6 +25,7 @@ OBSERVED_MODEL = "sync_salesforce_observed"
 RULES_SEED = "salesforce_fields"
 PEOPLE_MODEL = "sync_people_known"
 RECORDS_MODEL = "sync_records_known"
+HOURLY_USE_MODEL = "sync_salesforce_hourly_use"
 SPELLINGS_SEED = "source_spellings"
 LANE_FILES = frozenset({PEOPLE_MODEL, RECORDS_MODEL, SPELLINGS_SEED})
 """What the lane of new leads reads of the same handoff; no wish of the nightly push."""
@@ -35,12 +37,13 @@ _NOTHING_OBSERVED = pa.schema(
 
 @dataclass(frozen=True)
 class PushInputs:
-    """Hold one committed night's wishes, observations and field rules."""
+    """Hold one committed night's wishes, observations, field rules and what others will call."""
 
     night: date
     desired: Mapping[str, pa.Table]
     observed: pa.Table
     rules: tuple[FieldRule, ...]
+    hourly_use: HourlyUse = HourlyUse()  # noqa: RUF009  it is frozen and empty
 
 
 def read_inputs(settings: Settings) -> PushInputs:
@@ -68,6 +71,9 @@ def read_inputs(settings: Settings) -> PushInputs:
             todo="Publish the night again.",
         )
     observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
+    use = tables.pop(HOURLY_USE_MODEL, None)
+    hourly_use = HourlyUse() if use is None else HourlyUse.from_table(use)
     rules = read_field_rules(seed)
     desired, observed = desired_of(tables, observed, rules, settings.org_model)
-    return PushInputs(handoff.night, desired, observed, rules_of(rules, settings.org_model))
+    own_rules = rules_of(rules, settings.org_model)
+    return PushInputs(handoff.night, desired, observed, own_rules, hourly_use)

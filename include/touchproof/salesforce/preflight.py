@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from touchproof.salesforce.rules import INSERTED, KEY_FIELD, FieldRule
+from touchproof.salesforce.storage import kilobytes_of, megabytes
 
 Level = Literal["stop", "look"]
 _TYPES: Mapping[str, frozenset[str]] = {
@@ -32,7 +33,6 @@ _TYPES: Mapping[str, frozenset[str]] = {
 }
 """The types of Salesforce that take a value of each type of the seed."""
 _CLOSED_SHARING = frozenset({"Private", "Read"})
-_RECORD_KILOBYTES = 2
 _SHOWN_VALUES = 5
 _DEPLOY = "Deploy salesforce_metadata/."
 _RIGHTS = "Give the integration user the permission set Touchproof_Push."
@@ -127,13 +127,15 @@ def wishes(desired: Mapping[str, pa.Table], rules: Sequence[FieldRule]) -> tuple
     return tuple(found)
 
 
-def judge(wanted: Sequence[ObjectWish], asked: Asked, new_records: int) -> tuple[Finding, ...]:
+def judge(
+    wanted: Sequence[ObjectWish], asked: Asked, new_records: Mapping[str, int]
+) -> tuple[Finding, ...]:
     """Return everything that is in the way, what stops first.
 
     Args:
         wanted: What the night wants.
         asked: What the org answered.
-        new_records: How many records it wants to make.
+        new_records: How many records of each object it wants to make.
     """
     found: list[Finding] = []
     for wish in wanted:
@@ -234,11 +236,11 @@ def _set_up_findings(wish: ObjectWish, asked: Asked) -> Iterator[Finding]:
         yield Finding("look", wish.object, "", what, todo)
 
 
-def _storage_findings(asked: Asked, new_records: int) -> Iterator[Finding]:
-    needed = -(-new_records * _RECORD_KILOBYTES // 1024)
+def _storage_findings(asked: Asked, new_records: Mapping[str, int]) -> Iterator[Finding]:
+    needed = megabytes(sum(kilobytes_of(name, count) for name, count in new_records.items()))
     if asked.storage_megabytes is not None and needed > asked.storage_megabytes:
         what = (
-            f"{new_records} new records need about {needed} MB of data storage, "
+            f"{sum(new_records.values())} new records need about {needed} MB of data storage, "
             f"{asked.storage_megabytes} are left"
         )
         yield Finding("stop", "", "", what, "Make room or buy storage before the first push.")

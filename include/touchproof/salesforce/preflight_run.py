@@ -9,7 +9,7 @@ in the seed asks for a new one, which the next push then runs by itself.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -34,11 +34,11 @@ from touchproof.salesforce.preflight import (
     wishes,
 )
 from touchproof.salesforce.rules import KEY_FIELD
+from touchproof.salesforce.storage import LIMIT as STORAGE_LIMIT
 from touchproof.settings import Settings
 from touchproof.warehouse import connect_memory
 
 STEP = "preflight"
-_STORAGE = "DataStorageMB"
 _VALIDATION_RULES = (
     "SELECT ValidationName, EntityDefinition.QualifiedApiName, ErrorDisplayField"
     " FROM ValidationRule WHERE Active = true"
@@ -126,7 +126,7 @@ def preflight(inputs: PushInputs, outbox: Outbox, client: Client, night: date) -
         ),
         findings=findings,
         fields_sha256=fields_sha256(inputs.rules),
-        new_records=new_records,
+        new_records=sum(new_records.values()),
         storage_megabytes=asked.storage_megabytes,
         push_calls=client.counter.push_calls - before,
     )
@@ -196,7 +196,7 @@ def _ask(client: Client, wanted: Sequence[ObjectWish]) -> Asked:
         f" WHERE QualifiedApiName IN ({listed})",
     )
     rules = _readable(client, _VALIDATION_RULES)
-    limit = client.limits().get(_STORAGE)
+    limit = client.limits().get(STORAGE_LIMIT)
     return Asked(
         describes={name: _describe(client, name) for name in names},
         validation_rules=None if rules is None else _by_object(rules),
@@ -234,8 +234,8 @@ def _by_object(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, s
     return dict(found)
 
 
-def _new_records(wanted: Sequence[ObjectWish], acknowledged: pa.Table) -> int:
-    """Count the records that a night wants to make and the ledger doesn't know."""
+def _new_records(wanted: Sequence[ObjectWish], acknowledged: pa.Table) -> dict[str, int]:
+    """Count the records of each object that a night wants to make and the ledger doesn't know."""
     with connect_memory() as connection:
         connection.register("acknowledged", acknowledged)
         known = connection.sql(
@@ -247,4 +247,4 @@ def _new_records(wanted: Sequence[ObjectWish], acknowledged: pa.Table) -> int:
         for table in wish.tables
         for key in table.filter(table.column("is_creation")).column("record_key").to_pylist()
     }
-    return len(keys - set(known))
+    return dict(Counter(name for name, _ in keys - set(known)))

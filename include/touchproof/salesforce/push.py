@@ -21,7 +21,7 @@ from touchproof.clock import Clock
 from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.answers import LimitUsage
-from touchproof.salesforce.budget import CostEstimate, estimate_cost, has_room
+from touchproof.salesforce.budget import CostEstimate
 from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
@@ -51,15 +51,22 @@ from touchproof.salesforce.report import (
     PushReport,
     refused_rows,
     require_good,
+    require_no_long_wait,
 )
 from touchproof.salesforce.resume import Resumed, resume
+from touchproof.salesforce.spending import (
+    OrgLimits,
+    Spending,
+    deferred_creations,
+    limits_seen,
+    nights_waited,
+    plan_spending,
+)
 from touchproof.settings import Settings
 
 __all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"]
 
 logger = logging.getLogger(__name__)
-
-_ALLOWANCE = "DailyApiRequests"
 
 
 def run_push(
@@ -96,8 +103,9 @@ def run_push(
         BadInputError: For an unknown lane, or before anything was published.
         CheckFailedError: If the preflight before the first push found what would refuse our
             records; nothing was sent.
-        PushFailedError: If too much was refused, Salesforce didn't let the push end, or it isn't
-            ready for a new field, after everything was recorded.
+        PushFailedError: If too much was refused, an object has waited for too many nights,
+            Salesforce didn't let the push end, or it isn't ready for a new field, after everything
+            was recorded.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
@@ -112,6 +120,8 @@ def run_push(
         )
         report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
     require_good(report, settings.max_refused_share)
+    waited = nights_waited(ledger, NIGHTLY, night)
+    require_no_long_wait(report, waited, settings.max_waiting_nights)
     return report
 
 
@@ -167,8 +177,12 @@ class _Push:
         observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
         plan = self._plan(overlay(acknowledged, observation), outbox.first_push_night())
         letters = len(list_dead_letters(self.ledger, org_id))
-        report = self._report(plan, observation, (), letters, plan.waiting_reason)
-        return replace(report, is_dry_run=True, estimate=estimate_cost(plan.groups))
+        seen = limits_seen(self.ledger)
+        spending = self._spending(plan.groups, seen)
+        reasons = filter(None, (plan.waiting_reason, spending.waiting_reason))
+        reason = " ".join(reasons) or None
+        report = self._report(plan, observation, (), letters, reason)
+        return replace(_with_spending(report, spending), is_dry_run=True)
 
     def perform(
         self, client: Client, waiting: Waiting, *, is_baseline_only: bool = False
@@ -196,14 +210,15 @@ class _Push:
         plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
         if learn_statuses(client, outbox, plan, self.clock()):
             plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
-        usage = client.limits().get(_ALLOWANCE)
-        estimate = estimate_cost(plan.sendable)
-        sendable, reason = self._afford(plan, estimate, usage)
+        spending = self._spending(plan.sendable, OrgLimits.from_answer(client.limits()))
+        sendable = spending.choice.groups
+        reason = plan.waiting_reason or spending.waiting_reason
         if unready is not None:
             sendable = tuple(group for group in sendable if group.kind == "consent")
         results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
         failed = unfinished | _refused_in(resumed.outcomes)
+        failed |= deferred_creations(plan.sendable, sendable)
         waiting_children: set[tuple[str, str]] = set()
         for group in sendable:
             free, children = hold_children(_without(group, unfinished), failed)
@@ -216,9 +231,9 @@ class _Push:
         waiting_records = unfinished | waiting_children
         letters = self._close_dead_letters(org_id, plan, results, waiting_records)
         report = self._report(plan, observation, results, letters, reason, resumed)
+        report = _with_calls(report, client, client.counter.last_limit or spending.limits.usage)
         report = replace(
-            _with_calls(report, client, client.counter.last_limit or usage),
-            estimate=estimate,
+            _with_spending(report, spending),
             held_children=report.held_children + len(waiting_children),
         )
         _require_answered(resumed, results, report)
@@ -268,22 +283,9 @@ class _Push:
         groups = (_restricted(group, self.only) for group in plan.groups)
         return replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
 
-    def _afford(
-        self, plan: PushPlan, estimate: CostEstimate, usage: LimitUsage | None
-    ) -> tuple[tuple[PlanGroup, ...], str | None]:
-        """Return what may go now and why the rest doesn't; consent goes in any case."""
-        share = self.settings.salesforce_reserve_share + self.settings.salesforce_lane_share
-        if usage is None or has_room(usage, estimate.calls, share):
-            return plan.sendable, plan.waiting_reason
-        consent = tuple(group for group in plan.groups if group.kind == "consent")
-        if len(consent) == len(plan.sendable):
-            return consent, plan.waiting_reason
-        reason = (
-            f"The plan needs about {estimate.calls} calls, {usage.remaining} of {usage.max} are "
-            f"left and {share:.0%} are reserved for other systems and new leads. It goes with a "
-            "later push."
-        )
-        return consent, reason
+    def _spending(self, groups: Sequence[PlanGroup], limits: OrgLimits) -> Spending:
+        use = self.inputs.hourly_use
+        return plan_spending(groups, limits, self.settings, use, self.clock())
 
     def _close_dead_letters(
         self,
@@ -342,6 +344,7 @@ class _Push:
             plan_hash=plan.plan_hash,
             changed_share=round(plan.changed_share, 6),
             waiting_reason=reason,
+            needs_confirmation=plan.waiting_reason is not None,
             baseline_records=observation.baseline_records,
             drifted_records=observation.drifted_records,
             resumed_jobs=resumed.jobs if resumed else 0,
@@ -421,4 +424,19 @@ def _with_calls(report: PushReport, client: Client, usage: LimitUsage | None) ->
         token_requests=client.counter.token_requests,
         allowance_used=usage.used if usage else None,
         allowance_max=usage.max if usage else None,
+    )
+
+
+def _with_spending(report: PushReport, spending: Spending) -> PushReport:
+    usage, is_before = spending.limits.usage, report.allowance_max is None
+    return replace(
+        report,
+        estimate=spending.total,
+        object_costs=spending.objects,
+        deferred_objects=spending.choice.deferred,
+        reserve=spending.reserve,
+        storage_megabytes=spending.limits.storage_megabytes,
+        limits_seen_at=spending.limits.seen_at,
+        allowance_used=usage.used if usage is not None and is_before else report.allowance_used,
+        allowance_max=usage.max if usage is not None and is_before else report.allowance_max,
     )

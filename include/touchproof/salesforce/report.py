@@ -6,15 +6,18 @@ Doesn't belong here: doing it (push.py), showing it (the command line, the pages
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Literal
 
 from touchproof.errors import TouchproofError
-from touchproof.salesforce.budget import CostEstimate
+from touchproof.salesforce.budget import CostEstimate, ObjectCost
 from touchproof.salesforce.compare import Held, Kind, Operation
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import error_action
+from touchproof.salesforce.priorities import DeferredObject
+from touchproof.salesforce.reserve import Reserve
 
 FEW_REFUSALS = 10
 """Up to so many refused records a night are dead letters, not a failure of the push."""
@@ -68,6 +71,13 @@ class PushReport:
         drifted_records: Records in which someone changed a field of ours.
         resumed_jobs: Jobs of a killed run that were settled or given up first.
         resumed_records: Records that those jobs had written, now acknowledged.
+        needs_confirmation: Whether the plan waits for `--confirm-plan`.
+        estimate: What all that could go costs, known before its first call.
+        object_costs: The same by object, the most important first.
+        deferred_objects: What waits for allowance or storage, the most important first.
+        reserve: What wasn't ours to spend; None where the allowance isn't known.
+        storage_megabytes: Data storage that was left before the push; None where it isn't known.
+        limits_seen_at: When allowance and storage were seen (UTC), if that was before this push.
     """
 
     night: date
@@ -97,6 +107,12 @@ class PushReport:
     resumed_jobs: int
     resumed_records: int
     estimate: CostEstimate
+    needs_confirmation: bool = False
+    object_costs: tuple[ObjectCost, ...] = ()
+    deferred_objects: tuple[DeferredObject, ...] = ()
+    reserve: Reserve | None = None
+    storage_megabytes: int | None = None
+    limits_seen_at: datetime | None = None
 
 
 class PushFailedError(TouchproofError):
@@ -155,3 +171,30 @@ def require_good(report: PushReport, max_refused_share: float) -> None:
             where=f"push:{report.lane}",
             todo="Look at `touchproof push dead-letters`; they come again with the next push.",
         )
+
+
+def require_no_long_wait(
+    report: PushReport, nights_waited: Mapping[str, int], max_waiting_nights: int
+) -> None:
+    """Fail a push that defers an object which has waited for too long.
+
+    Args:
+        report: What the push did.
+        nights_waited: Nights in a row that each object waited before this one.
+        max_waiting_nights: So many may be, with this one.
+
+    Raises:
+        PushFailedError: Naming the objects and what to do.
+    """
+    nights = {one.object: nights_waited.get(one.object, 0) + 1 for one in report.deferred_objects}
+    long = {name: count for name, count in nights.items() if count > max_waiting_nights}
+    if not long:
+        return
+    listed = ", ".join(f"{name} {count} nights" for name, count in long.items())
+    raise PushFailedError(
+        f"Objects wait for too long: {listed}",
+        report=report,
+        where=f"push:{report.lane}",
+        todo=f"{report.waiting_reason or ''} See `touchproof audit-api` for who spends the "
+        "allowance, and Setup, Storage Usage for the storage; nothing is lost meanwhile.".strip(),
+    )

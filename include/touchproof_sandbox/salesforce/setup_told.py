@@ -25,7 +25,8 @@ from touchproof_sandbox.salesforce.org_rules import (
 from touchproof_sandbox.salesforce.schema import OBJECTS, SObject
 from touchproof_sandbox.salesforce.storage import Storage
 
-RECORD_KILOBYTES = 2
+RECORD_KILOBYTES = {"Campaign": 8, "CampaignMember": 1}
+USUAL_KILOBYTES = 2
 STORAGE_MEGABYTES = 10_240
 _FROM = re.compile(r"\bfrom\s+(\w+)", re.IGNORECASE)
 _UNSET_SHARING = "ReadWrite"
@@ -85,12 +86,13 @@ def tooling_query(storage: Storage, soql: str) -> list[dict[str, Any]]:
 def data_storage(storage: Storage) -> dict[str, int]:
     """Return the limit DataStorageMB: each record takes as much as the documentation says."""
     most = int(storage.get("storage_megabytes", STORAGE_MEGABYTES))
-    records = sum(
+    kilobytes = sum(
         storage.db.execute(f'select count(*) from "{name}"').fetchone()[0]  # noqa: S608  declared
+        * RECORD_KILOBYTES.get(name, USUAL_KILOBYTES)
         for name, sobject in OBJECTS.items()
         if sobject.writable
     )
-    return {"Max": most, "Remaining": max(most - records * RECORD_KILOBYTES // 1024, 0)}
+    return {"Max": most, "Remaining": max(most - kilobytes // 1024, 0)}
 
 
 def _sharing(storage: Storage, object_name: str) -> str:

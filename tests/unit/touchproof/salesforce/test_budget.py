@@ -6,13 +6,23 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from touchproof.salesforce.answers import LimitUsage
-from touchproof.salesforce.budget import PollPolicy, estimate_cost, has_room, is_small
+from touchproof.salesforce.budget import (
+    CostEstimate,
+    PollPolicy,
+    cost_by_object,
+    cost_of,
+    is_small,
+    total_cost,
+)
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.perform import JITTER_SHARE
 
 
-def group_of(rows: int, kind: str = "values") -> PlanGroup:
+def estimate_cost(groups: list[PlanGroup]) -> CostEstimate:
+    return total_cost([cost_of(group) for group in groups])
+
+
+def group_of(rows: int, kind: str = "values", name: str = "Lead") -> PlanGroup:
     ids = [f"00Q{number:015d}" for number in range(rows)]
     table = pa.table(
         {
@@ -23,7 +33,7 @@ def group_of(rows: int, kind: str = "values") -> PlanGroup:
             "Score__c": ["1", *[None] * (rows - 1)],
         }
     )
-    return PlanGroup("Lead", "update", kind, ("Stage__c", "Score__c"), table)  # type: ignore[arg-type]
+    return PlanGroup(name, "update", kind, ("Stage__c", "Score__c"), table)  # type: ignore[arg-type]
 
 
 def test_an_empty_plan_costs_nothing() -> None:
@@ -45,10 +55,26 @@ def test_marketo_pulls_a_record_once_however_many_jobs_touch_it() -> None:
     assert (estimate.marketo_calls, estimate.marketo_delay_hours) == (5, 0.1)
 
 
-def test_the_reserve_is_left_to_others() -> None:
-    usage = LimitUsage(used=880, max=1000)
-    assert has_room(usage, 20, 0.10)
-    assert not has_room(usage, 21, 0.10)
+def test_storage_is_what_salesforce_counts_for_a_record_of_each_object() -> None:
+    groups = [
+        group_of(100, "creation", "Lead"),
+        group_of(100, "creation", "CampaignMember"),
+        group_of(100, "creation", "Campaign"),
+        group_of(100, "values", "Contact"),
+    ]
+    estimate = estimate_cost(groups)
+    assert (estimate.new_records, estimate.storage_kilobytes) == (300, 200 + 100 + 800)
+
+
+def test_the_costs_of_objects_add_up_to_the_plans() -> None:
+    names = ("Lead", "Contact", "Touchproof_Profile__c")
+    costs = [cost_of(group_of(300, kind, name)) for kind in ("consent", "values") for name in names]
+    objects = cost_by_object(costs)
+    total = total_cost(costs)
+    assert [one.object for one in objects] == [*names]
+    for field in ("rows", "fields", "jobs", "batches", "calls", "marketo_calls"):
+        assert sum(getattr(one.cost, field) for one in objects) == getattr(total, field)
+    assert [one.cost.marketo_calls for one in objects] == [2, 2, 0]
 
 
 def test_small_is_counted_in_characters() -> None:

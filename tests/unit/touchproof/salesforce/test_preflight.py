@@ -201,7 +201,7 @@ def judged(field: dict[str, Any], asked_rule: FieldRule, rows: Any, **wish: Any)
     describe = {"createable": True, "updateable": True, "fields": [usual | field]}
     wanted = ObjectWish(LEAD, (asked_rule,), (rows,), **{"creates": False, "edits": True, **wish})
     asked = Asked({LEAD: describe}, {}, {}, None)
-    return [one.what for one in judge([wanted], asked, 0)]
+    return [one.what for one in judge([wanted], asked, {})]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_field_that_is_filled_once_needs_no_right_to_change_it(tables: Any) ->
 
 def test_an_object_that_is_not_there_stops() -> None:
     wanted = ObjectWish("Touchproof_Profile__c", (rule("text"),), (), creates=True, edits=False)
-    (finding,) = judge([wanted], Asked({"Touchproof_Profile__c": None}, {}, {}, None), 0)
+    (finding,) = judge([wanted], Asked({"Touchproof_Profile__c": None}, {}, {}, None), {})
     assert (finding.level, finding.todo) == ("stop", "Deploy salesforce_metadata/.")
 
 
