@@ -6,8 +6,9 @@ it what the allowance and the data storage take. Doesn't belong here: what a gro
 
 An object that doesn't fit waits whole, and a less important one that fits goes: its calls have
 dropped out of the rolling allowance by the next night, so it takes nothing from the one that waits.
-Where the storage doesn't suffice, an object's creations wait, all of them: its other changes need
-none.
+Where the data storage doesn't suffice, an object's creations wait, all of them, while its other
+changes go: they need none. Storage doesn't come back overnight, so no creation passes a more
+important one that waits for it.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ def choose(
             creations = [cost for cost in wanted if cost.group.kind == "creation"]
             deferred.append(_deferred(name, "storage", creations, []))
             short.setdefault("storage", storage)
+            storage = 0
             wanted = [cost for cost in wanted if cost.group.kind != "creation"]
             if not wanted:
                 continue
