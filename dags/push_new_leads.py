@@ -12,10 +12,10 @@ Writes: landing/app/, landing/web_forms/, Salesforce (the org of the connection
 `touchproof_salesforce`), the ledger's outbox, `lane_leads`, acknowledged values, dead letters and
 run `push:new-leads`.
 
-On failure: the next run goes on where this one ended, so a single red run needs nobody. If runs
-stay red, the log of `push` says what Salesforce answers; refused records are listed by `touchproof
-push dead-letters`. `verdict` is red if a source couldn't be read: the push went on with what had
-landed before. Whatever the lane misses, the nightly push sends.
+On failure: the next run goes on where this one ended, so a single red run needs nobody; the third
+in a row sends an alert. The log of `push` then says what Salesforce answers; refused records are
+listed by `touchproof push dead-letters`. `verdict` is red if a source couldn't be read: the push
+went on with what had landed before. Whatever the lane misses, the nightly push sends.
 """
 
 from __future__ import annotations
@@ -28,38 +28,47 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from touchproof.settings import Settings
 from touchproof_airflow import pools
+from touchproof_airflow.alerts import alert_when_repeated
 from touchproof_airflow.defaults import dag_options, every
 from touchproof_airflow.steps import run_recorded_for_last_night
 
 SOURCES = ("web_forms", "app")
+PUSH = "push:new-leads"
 
 
 def land(source: str) -> Any:
     """Add the task that lands what a source has by now."""
 
-    @task(task_id=f"extract_{source}", trigger_rule=TriggerRule.ALL_DONE)
+    step = f"lane_extract:{source}"
+
+    @task(
+        task_id=f"extract_{source}",
+        trigger_rule=TriggerRule.ALL_DONE,
+        on_failure_callback=alert_when_repeated(step),
+    )
     def extract() -> dict[str, Any]:
         from touchproof.salesforce.lane import extract_for_lane
 
         return run_recorded_for_last_night(
-            f"lane_extract:{source}",
-            lambda settings, _, clock: extract_for_lane(source, settings, clock),
+            step, lambda settings, _, clock: extract_for_lane(source, settings, clock)
         )
 
     return extract()
 
 
-@task(task_id="push", trigger_rule=TriggerRule.ALL_DONE)
+@task(
+    task_id="push",
+    trigger_rule=TriggerRule.ALL_DONE,
+    on_failure_callback=alert_when_repeated(PUSH),
+)
 def push() -> dict[str, Any]:
     """Send opt-outs, then new leads."""
     from touchproof.salesforce.lane import run_lane
 
-    return run_recorded_for_last_night(
-        "push:new-leads", lambda settings, _, clock: run_lane(settings, clock)
-    )
+    return run_recorded_for_last_night(PUSH, lambda settings, _, clock: run_lane(settings, clock))
 
 
-@task(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE)
+@task(task_id="verdict", trigger_rule=TriggerRule.ALL_DONE, on_failure_callback=None)
 def verdict() -> str:
     """Turn red if a source couldn't be read: only an extract that succeeded leaves a report."""
     instance = get_current_context()["ti"]

@@ -12,9 +12,10 @@ acknowledged values, dead letters and run `push:nightly`.
 
 On failure: nothing is lost, since what was to be sent stands in the outbox. Refused records are
 listed by `touchproof push dead-letters` and come again the next night; a plan that waits for
-consent is confirmed by `touchproof push --confirm-plan HASH`. Where the org isn't ready for the
-first push or for a new field, nothing was sent: `touchproof push preflight` lists what to mend.
-Run this DAG again when Salesforce answers; nothing is sent twice.
+consent is confirmed by `touchproof push --confirm-plan HASH`. Objects that wait for allowance or
+storage go with a later push; what waits sends an alert, and fails this DAG after too many nights.
+Where the org isn't ready for the first push or for a new field, nothing was sent: `touchproof push
+preflight` lists what to mend. Run this DAG again when Salesforce answers; nothing is sent twice.
 """
 
 from __future__ import annotations
@@ -25,9 +26,12 @@ from typing import Any
 from airflow.sdk import DAG, task
 
 from touchproof_airflow import pools
+from touchproof_airflow.alerts import alert_waiting
 from touchproof_airflow.assets import PUBLISHED, PUSHED
 from touchproof_airflow.defaults import dag_options
 from touchproof_airflow.steps import run_recorded
+
+PUSH = "push:nightly"
 
 
 @task(
@@ -40,7 +44,10 @@ def push_nightly() -> dict[str, Any]:
     """Plan the night's push and perform it."""
     from touchproof.salesforce.push import run_push
 
-    return run_recorded("push:nightly", run_push)
+    done = run_recorded(PUSH, run_push)
+    if done["status"] == "waiting":
+        alert_waiting(PUSH)
+    return done
 
 
 with DAG("push_salesforce", schedule=[PUBLISHED], **dag_options(__doc__, "salesforce", "push")):

@@ -171,6 +171,8 @@ class Settings(BaseSettings):
     """So many nights in a row an object may wait for calls or storage; the next one fails."""
     lane_period_seconds: int = Field(default=600, ge=30)
     publish_deadline: str = "06:00"
+    alert_emails: str | None = None
+    """Whom a failed task tells, separated by commas; by Airflow's connection touchproof_alerts."""
     four_eyes_cents: int = Field(default=FOUR_EYES_CENTS, ge=0)
     """In cents of a claim's own currency; a larger fee needs three different hands."""
 

@@ -99,6 +99,7 @@ def transform_group() -> DbtTaskGroup:
     )
     for part in group.iter_tasks():
         part.retries = 0  # Cosmos's own closing task doesn't take the group's arguments
+        part.on_failure_callback = []  # `require_build` tells of them all at once
     if is_one_process():
         _watch_afterwards(group)
     return group

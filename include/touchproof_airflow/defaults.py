@@ -1,4 +1,4 @@
-"""What every DAG has in common: owner, tags, retries, timeouts, start date and the night's param.
+"""What every DAG has in common: owner, tags, retries, timeouts, alerts, start date, param `night`.
 
 Belongs here: defaults that the policy test checks. Doesn't belong here: a single DAG's schedule
 or tasks.
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import CronTriggerTimetable, DeltaTriggerTimetable, Param
 
+from touchproof_airflow.alerts import alert_failure
 from touchproof_airflow.environment import is_one_process
 
 OWNER = "touchproof"
@@ -50,6 +51,7 @@ def default_args(**overrides: Any) -> dict[str, Any]:
         "retries": 0 if is_one_process() else 2,
         "retry_delay": timedelta(minutes=5),
         "execution_timeout": timedelta(hours=1),
+        "on_failure_callback": alert_failure,
         **overrides,
     }
 

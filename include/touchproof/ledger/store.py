@@ -245,6 +245,22 @@ class Ledger:
             for row in rows
         ]
 
+    def failures_in_a_row(self, step: str) -> int:
+        """Return how many of a step's newest records say `failed`, up to the first that doesn't.
+
+        Every record counts, of whatever night: a step of the day's lanes has many a night.
+        """
+        table = schema.runs
+        newest_other = select(func.max(table.c.id)).where(
+            table.c.step == step, table.c.status != "failed"
+        )
+        after = select(func.count()).where(
+            table.c.step == step,
+            table.c.id > func.coalesce(newest_other.scalar_subquery(), 0),
+        )
+        with self.reading() as connection:
+            return int(connection.execute(after).scalar_one())
+
     # Acknowledged values
 
     def acknowledge(
