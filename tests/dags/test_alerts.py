@@ -230,6 +230,28 @@ def test_a_lane_is_told_of_only_when_it_fails_again_and_again(
     assert counts == [0, 0, 0, 0, 0, 1, 1]
 
 
+def test_what_a_push_waits_for_is_told_though_it_is_no_failure(
+    world: Settings, mails: list[tuple[list[str], Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = {
+        "ti": SimpleNamespace(dag_id="push_salesforce", task_id="push_nightly"),
+        "params": {"night": NIGHT.isoformat()},
+    }
+    monkeypatch.setattr("airflow.sdk.get_current_context", lambda: context)
+    report = {"waiting_reason": "Campaign (3 records, 7 calls) waits for allowance"}
+    at = datetime(2026, 6, 29, tzinfo=UTC)
+    Ledger.of(world).record_run(NIGHT, "push:nightly", "waiting", report, at)
+
+    alerts.alert_waiting("push:nightly")
+
+    (mail,) = mails
+    assert mail[1]["Subject"] == "[touchproof alerted] push_salesforce waits, night 2026-06-28"
+    assert "Campaign (3 records, 7 calls) waits for allowance" in told(mail)
+
+    monkeypatch.delenv("AIRFLOW_CONN_TOUCHPROOF_ALERTS")
+    alerts.alert_waiting("push:nightly")  # no mail, and the push stands
+
+
 def test_without_recipients_the_log_has_the_alert(
     world: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
