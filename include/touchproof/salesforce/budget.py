@@ -1,7 +1,7 @@
 """The budget: what a push will cost, before its first call, and how long to wait for a job.
 
 Belongs here: counting jobs, batches, calls and storage of a plan, what Marketo Engage will pull
-again because of it, and the waits between polls. Doesn't belong here: what isn't ours to spend
+again because of it, whether a few more calls have room, and the waits between polls. Doesn't belong here: what isn't ours to spend
 (reserve.py), which objects go (priorities.py), asking Salesforce (client.py), sending (perform.py).
 """
 
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
 from touchproof.salesforce.compare import PlanGroup
+from touchproof.salesforce.reserve import share_of
 from touchproof.salesforce.storage import kilobytes_of
 from touchproof.salesforce.wire import job_chunks
 
@@ -113,6 +115,17 @@ def is_small(content: bytes) -> bool:
         len(content) <= MULTIPART_MAX_CHARACTERS
         or len(content.decode()) <= MULTIPART_MAX_CHARACTERS
     )
+
+
+def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
+    """Tell whether so many calls leave the reserve of other systems untouched.
+
+    Args:
+        usage: The org's allowance as it stands.
+        calls: What we'd spend.
+        reserve_share: Share of the whole allowance that isn't ours to spend.
+    """
+    return usage.remaining - calls >= share_of(usage.max, reserve_share)
 
 
 def cost_of(group: PlanGroup) -> GroupCost:

@@ -15,6 +15,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from touchproof.salesforce.answers import SalesforceCallError
+from touchproof.salesforce.budget import has_room
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_calls import (
@@ -26,7 +27,6 @@ from touchproof.salesforce.lane_calls import (
 from touchproof.salesforce.lane_choice import LaneChoice
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox, LaneOutcome
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
-from touchproof.salesforce.reserve import share_of
 
 logger = logging.getLogger(__name__)
 
@@ -101,10 +101,8 @@ class LaneTick:
     def _has_room(self, client: Client) -> bool:
         """Tell whether one more call leaves the reserve of other systems alone, where known."""
         usage = client.counter.last_limit
-        if usage is None:
-            return True
-        reserved = share_of(usage.max, self.choice.settings.salesforce_reserve_share)
-        return usage.remaining > reserved
+        share = self.choice.settings.salesforce_reserve_share
+        return usage is None or has_room(usage, 1, share)
 
     def _finish(self, job: OutboxJob, client: Client, outbox: LaneOutbox) -> int:
         """Settle leads that an earlier tick left: send them again, which by key makes none twice.

@@ -6,11 +6,13 @@ from itertools import pairwise
 
 import pyarrow as pa
 
+from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import (
     CostEstimate,
     PollPolicy,
     cost_by_object,
     cost_of,
+    has_room,
     is_small,
     total_cost,
 )
@@ -75,6 +77,12 @@ def test_the_costs_of_objects_add_up_to_the_plans() -> None:
     for field in ("rows", "fields", "jobs", "batches", "calls", "marketo_calls"):
         assert sum(getattr(one.cost, field) for one in objects) == getattr(total, field)
     assert [one.cost.marketo_calls for one in objects] == [2, 2, 0]
+
+
+def test_the_reserve_is_left_to_others() -> None:
+    usage = LimitUsage(used=880, max=1000)
+    assert has_room(usage, 20, 0.10)
+    assert not has_room(usage, 21, 0.10)
 
 
 def test_small_is_counted_in_characters() -> None:
