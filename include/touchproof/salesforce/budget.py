@@ -1,8 +1,9 @@
 """The budget: what a push will cost, before its first call, and how long to wait for a job.
 
 Belongs here: counting jobs, batches, calls and storage of a plan, what Marketo Engage will pull
-again because of it, whether a few more calls have room, and the waits between polls. Doesn't belong here: what isn't ours to spend
-(reserve.py), which objects go (priorities.py), asking Salesforce (client.py), sending (perform.py).
+again because of it, whether a few more calls have room, and the waits between polls. Doesn't belong
+here: what isn't ours to spend (reserve.py), which objects go (priorities.py), asking Salesforce
+(client.py), sending (perform.py).
 """
 
 from __future__ import annotations
@@ -154,6 +155,11 @@ def total_cost(costs: Sequence[GroupCost]) -> CostEstimate:
         marketo_calls=sum(math.ceil(rows / MARKETO_RECORDS_PER_CALL) for rows in touched),
         marketo_delay_hours=round(max(touched, default=0) / MARKETO_RECORDS_PER_HOUR, 2),
     )
+
+
+def estimate_cost(groups: Sequence[PlanGroup]) -> CostEstimate:
+    """Count what it takes to send these groups."""
+    return total_cost([cost_of(group) for group in groups])
 
 
 def cost_by_object(costs: Sequence[GroupCost]) -> tuple[ObjectCost, ...]:

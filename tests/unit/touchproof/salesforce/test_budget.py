@@ -8,20 +8,16 @@ import pyarrow as pa
 
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import (
-    CostEstimate,
     PollPolicy,
     cost_by_object,
     cost_of,
+    estimate_cost,
     has_room,
     is_small,
     total_cost,
 )
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.perform import JITTER_SHARE
-
-
-def estimate_cost(groups: list[PlanGroup]) -> CostEstimate:
-    return total_cost([cost_of(group) for group in groups])
 
 
 def group_of(rows: int, kind: str = "values", name: str = "Lead") -> PlanGroup:
