@@ -7,13 +7,16 @@ printing them (the command line).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 
 from touchproof.salesforce.budget import CostEstimate
 from touchproof.salesforce.report import PushReport
 from touchproof.salesforce.storage import megabytes
 
 _COLUMNS = ("rows", "new", "fields", "jobs", "batches", "calls", "storage KB", "re-pulls")
+_WIDTH = 100
 _LABEL_WIDTH = 11
+_NUMBER_WIDTH = 9
 _NOTHING = "·"
 
 
@@ -34,11 +37,18 @@ def dry_run_text(report: PushReport) -> str:
         ("Waits", _waits(report)),
         ("Next", _next(report)),
     ):
-        names = [label]
-        for fact in facts:
-            lines.append(f"{''.join(names):<{_LABEL_WIDTH}}{fact}")
-            names = []
+        lines += _labelled(label, facts)
     return "\n".join(lines)
+
+
+def _labelled(label: str, facts: Iterator[str]) -> Iterator[str]:
+    """Yield facts beside their label, cut at words; what begins with a number hangs behind it."""
+    for fact in facts:
+        hanging = " " * (_NUMBER_WIDTH + 1 if fact.startswith(" ") else 0)
+        room = _WIDTH - _LABEL_WIDTH
+        for line in wrap(fact, room, subsequent_indent=hanging, break_on_hyphens=False):
+            yield f"{label:<{_LABEL_WIDTH}}{line}"
+            label = ""
 
 
 def _table(report: PushReport) -> Iterator[str]:
@@ -105,19 +115,22 @@ def _allowance(report: PushReport) -> Iterator[str]:
         yield "not known before the first push, which asks for it by one call"
         return
     free = max(report.allowance_max - report.allowance_used, 0)
-    yield f"{free:>9,} of {report.allowance_max:,} calls were left{_seen(report)}"
-    yield f"{-reserve.others:>9,} stay for other systems (settings)"
-    yield f"{-reserve.new_leads:>9,} stay for new leads by day (settings)"
     if reserve.log_date is None:
-        yield f"{0:>9,} for what others will use: no log of their calls, so the settings alone"
+        others = "for what others will use: no log of their calls, so the settings alone"
     else:
-        yield (
-            f"{-reserve.rise:>9,} for what others will use above what expires in the next 24 "
-            f"hours (logs up to {reserve.log_date})"
+        others = (
+            "for what others will use above what expires in the next 24 hours "
+            f"(logs up to {reserve.log_date})"
         )
-    room = free - reserve.calls
     needed = report.estimate.org_calls
-    yield f"{room:>9,} are ours; the plan takes {needed:,}, re-pulls included"
+    for number, fact in (
+        (free, f"of {report.allowance_max:,} calls were left{_seen(report)}"),
+        (-reserve.others, "stay for other systems (settings)"),
+        (-reserve.new_leads, "stay for new leads by day (settings)"),
+        (-reserve.rise, others),
+        (free - reserve.calls, f"are ours; the plan takes {needed:,}, re-pulls included"),
+    ):
+        yield f"{number:>{_NUMBER_WIDTH},} {fact}"
 
 
 def _storage(report: PushReport) -> Iterator[str]:
