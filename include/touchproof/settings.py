@@ -164,6 +164,8 @@ class Settings(BaseSettings):
     max_changed_share: float = Field(default=0.20, ge=0, le=1)
     confirm_first_plan: bool = False
     max_refused_share: float = Field(default=0.05, ge=0, le=1)
+    few_refused_records: int = Field(default=10, ge=0)
+    """Up to so many refused records are dead letters, whatever their share; more fail the push."""
     salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
     salesforce_lane_share: float = Field(default=0.02, ge=0, le=1)
     """Of the allowance, for the lane of new leads alone, beside the reserve of other systems."""

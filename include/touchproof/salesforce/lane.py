@@ -109,7 +109,12 @@ def run_lane(
             where=failure.where,
             todo=f"{failure.todo} The next tick goes on where this one ended.".strip(),
         ) from failure
-    require_good(report, _refused_opt_outs(tick), settings.max_refused_share)
+    require_good(
+        report,
+        _refused_opt_outs(tick),
+        settings.max_refused_share,
+        settings.few_refused_records,
+    )
     return report
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from touchproof.errors import TouchproofError
 from touchproof.salesforce.lane_latency import LaneLatency
-from touchproof.salesforce.report import FEW_REFUSALS, RefusedRow
+from touchproof.salesforce.report import RefusedRow
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ class LaneFailedError(TouchproofError):
         super().__init__(what, where=where, todo=todo)
 
 
-def require_good(report: LaneReport, refused_opt_outs: int, max_refused_share: float) -> None:
+def require_good(
+    report: LaneReport, refused_opt_outs: int, max_refused_share: float, few_refused: int
+) -> None:
     """Fail a tick whose refusals are more than single records' own faults.
 
     Args:
@@ -91,7 +93,7 @@ def require_good(report: LaneReport, refused_opt_outs: int, max_refused_share: f
             todo="Look at `touchproof push dead-letters` now: an opt-out must reach the CRM.",
         )
     sent = report.pushed + report.refused
-    if report.refused > max(FEW_REFUSALS, max_refused_share * sent):
+    if report.refused > max(few_refused, max_refused_share * sent):
         raise LaneFailedError(
             f"Salesforce refused {report.refused} of {sent} records",
             report=report,

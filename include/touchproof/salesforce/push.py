@@ -119,7 +119,7 @@ def run_push(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
         report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
-    require_good(report, settings.max_refused_share)
+    require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
     require_no_long_wait(report, waited, settings.max_waiting_nights)
     return report
@@ -153,7 +153,7 @@ def replay(
             connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
         )
         report = push.perform(connected, Waiting(sleep, jitter))
-    require_good(report, settings.max_refused_share)
+    require_good(report, settings.max_refused_share, settings.few_refused_records)
     return report
 
 

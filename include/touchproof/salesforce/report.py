@@ -19,9 +19,6 @@ from touchproof.salesforce.error_actions import error_action
 from touchproof.salesforce.priorities import DeferredObject
 from touchproof.salesforce.reserve import Reserve
 
-FEW_REFUSALS = 10
-"""Up to so many refused records a night are dead letters, not a failure of the push."""
-
 
 @dataclass(frozen=True)
 class GroupReport:
@@ -146,13 +143,13 @@ def refused_rows(refusals: list[Refusal]) -> tuple[RefusedRow, ...]:
     return tuple(sorted(rows, key=lambda row: (row.object, row.record)))
 
 
-def require_good(report: PushReport, max_refused_share: float) -> None:
+def require_good(report: PushReport, max_refused_share: float, few_refused: int) -> None:
     """Fail a push whose refusals are more than single records' own faults.
 
     Raises:
         PushFailedError: If an opt-in or opt-out was refused for another reason than that its
             record is gone or converted, or if more than `max_refused_share` of the records that
-            were sent (and more than `FEW_REFUSALS`) were refused.
+            were sent (and more than `few_refused`) were refused.
     """
     consent = sum(group.refused for group in report.groups if group.kind == "consent")
     moved = sum(row.action in ("forget", "route_to_contact") for row in report.refused_rows)
@@ -164,7 +161,7 @@ def require_good(report: PushReport, max_refused_share: float) -> None:
             todo="Look at `touchproof push dead-letters` now: an opt-out must reach the CRM.",
         )
     sent = report.pushed + report.refused
-    if report.refused > max(FEW_REFUSALS, max_refused_share * sent):
+    if report.refused > max(few_refused, max_refused_share * sent):
         raise PushFailedError(
             f"Salesforce refused {report.refused} of {sent} records",
             report=report,

@@ -245,6 +245,15 @@ def test_an_object_that_waits_for_too_many_nights_fails_the_push_and_says_what_t
     assert nights_waited(Ledger.of(few), "nightly", crm.night) == {}
 
 
+def test_how_many_refusals_fail_a_push_is_a_setting(crm: Any) -> None:
+    _, campaigns = a_first_night(crm)
+    crm.control.refuse("Campaign", "Id", campaigns[1], "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    strict = crm.settings.model_copy(update={"few_refused_records": 0})
+    with pytest.raises(PushFailedError, match="refused 1 of 10 records"):
+        push(crm, settings=strict)
+    assert push(crm).status == "ok"
+
+
 def test_a_dry_run_shows_what_the_last_push_saw_and_what_would_wait(crm: Any) -> None:
     a_first_night(crm)
     blind = push(crm, dry_run=True)
