@@ -100,12 +100,15 @@ def _marketo(cost: CostEstimate) -> Iterator[str]:
         yield "Engage sees none of these records: nothing is pulled again, no lead comes later"
         return
     minutes = cost.marketo_delay_hours * 60
-    later = f"{minutes:,.0f} minutes" if minutes < 120 else f"{cost.marketo_delay_hours:,.1f} hours"
     if minutes < 1:
         later = "less than a minute"
+    elif minutes < 120:
+        later = f"up to {minutes:,.0f} min"
+    else:
+        later = f"up to {cost.marketo_delay_hours:,.1f} hours"
     yield (
-        f"Engage pulls what we touch again: {cost.marketo_calls:,} calls, and a new lead reaches "
-        f"it up to {later} later"
+        f"Engage pulls what we touch again: {cost.marketo_calls:,} calls, a new lead comes {later} "
+        "later"
     )
 
 

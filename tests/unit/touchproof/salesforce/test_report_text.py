@@ -89,7 +89,7 @@ def test_what_is_left_is_added_up_before_the_eyes() -> None:
     assert "-310 for what others will use above what expires" in text
     assert "8,290 are ours; the plan takes 6,195, re-pulls included" in text
     assert "1,000 new records take 2 MB of the 10,238 MB that were left" in text
-    assert "6,173 calls, and a new lead reaches it up to 123.5 hours later" in text
+    assert "6,173 calls, a new lead comes up to 123.5 hours later" in text
     assert text.endswith("Next touchproof push")
 
 
