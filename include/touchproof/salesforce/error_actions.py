@@ -16,6 +16,7 @@ from importlib.resources import files
 UNPROCESSED = "UNPROCESSED"
 UNACCOUNTED = "UNACCOUNTED"
 JOB_LOST = "JOB_LOST"
+RETRY_NOW = "retry_now"
 _ANY = "*"
 
 
@@ -24,8 +25,8 @@ class ErrorAction:
     """Say what follows from one error code.
 
     Args:
-        action: `retry`, `fix_data`, `fix_crm`, `configure`, `route_to_contact`, `forget` or
-            `look_up`.
+        action: `retry_now` (within the same push), `retry` (with the next one), `fix_data`,
+            `fix_crm`, `configure`, `route_to_contact`, `forget` or `look_up`.
         owner: Who can mend it.
         reason: One clause, without any value.
     """
@@ -34,6 +35,11 @@ class ErrorAction:
     action: str
     owner: str
     reason: str
+
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether the same row may go through later without anybody's doing."""
+        return self.action in (RETRY_NOW, "retry")
 
 
 def error_action(code: str) -> ErrorAction:

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from touchproof.errors import BadInputError
 from touchproof.handoff import committed_handoff
 from touchproof.salesforce.observe import OBSERVED_COLUMNS
-from touchproof.salesforce.org_model import ACCOUNT_COLUMN, desired_of, rules_of
+from touchproof.salesforce.org_model import desired_of, rules_of
+from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.rules import FieldRule, read_field_rules
 from touchproof.settings import Settings
 

@@ -18,8 +18,12 @@ import pyarrow.compute as pc
 
 from touchproof.errors import ConfigurationError
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
-from touchproof.salesforce.org_model import ACCOUNT_COLUMN
-from touchproof.salesforce.parents import BETWEEN, PARENT_COLUMNS, find_parents
+from touchproof.salesforce.parents import (
+    ACCOUNT_COLUMN,
+    BETWEEN,
+    PARENT_COLUMNS,
+    find_parents,
+)
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import fetch_row
 from touchproof.warehouse import connect_memory
@@ -152,7 +156,9 @@ def plan_push(
 def hold_children(
     group: PlanGroup, failed: Collection[tuple[str, str]]
 ) -> tuple[PlanGroup, frozenset[tuple[str, str]]]:
-    """Take the children of failed parents out of a group.
+    """Take the children that failed parents were to have out of a group.
+
+    A record that is there already hangs on its parents and is free.
 
     Args:
         group: What would go next.
@@ -161,7 +167,7 @@ def hold_children(
     Returns:
         The group without them, and (object, record) of each that is held.
     """
-    if not failed or "parents" not in group.rows.column_names:
+    if not failed or group.kind != "creation" or "parents" not in group.rows.column_names:
         return group, frozenset()
     names = {f"{name} {record}" for name, record in failed}
     is_free = [

@@ -53,6 +53,7 @@ from touchproof.salesforce.report import (
     require_good,
 )
 from touchproof.salesforce.resume import Resumed, resume
+from touchproof.salesforce.retries import RetryPolicy
 from touchproof.settings import Settings
 
 __all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"]
@@ -205,10 +206,13 @@ class _Push:
         unfinished = outbox.unfinished_records() if resumed.failure else set()
         failed = unfinished | _refused_in(resumed.outcomes)
         waiting_children: set[tuple[str, str]] = set()
+        retry = RetryPolicy(reserve_share=self._reserve_share)
         for group in sendable:
             free, children = hold_children(_without(group, unfinished), failed)
             waiting_children |= children
-            result = perform_group(free, client, outbox, waiting, night=self.night, lane=NIGHTLY)
+            result = perform_group(
+                free, client, outbox, waiting, night=self.night, lane=NIGHTLY, retry=retry
+            )
             results.append(result)
             failed = failed | _refused_in(result.outcomes) | children
             if result.failure is not None:
@@ -246,6 +250,10 @@ class _Push:
             return error
         return None
 
+    @property
+    def _reserve_share(self) -> float:
+        return self.settings.salesforce_reserve_share + self.settings.salesforce_lane_share
+
     def _observe(self, outbox: Outbox) -> Observation:
         acknowledged = outbox.acknowledged()
         observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
@@ -272,7 +280,7 @@ class _Push:
         self, plan: PushPlan, estimate: CostEstimate, usage: LimitUsage | None
     ) -> tuple[tuple[PlanGroup, ...], str | None]:
         """Return what may go now and why the rest doesn't; consent goes in any case."""
-        share = self.settings.salesforce_reserve_share + self.settings.salesforce_lane_share
+        share = self._reserve_share
         if usage is None or has_room(usage, estimate.calls, share):
             return plan.sendable, plan.waiting_reason
         consent = tuple(group for group in plan.groups if group.kind == "consent")

@@ -36,6 +36,7 @@ FAULTS: list[Callable[[Control, Calls], Any]] = [
     lambda c, _: c.end_jobs("Aborted", share=0),
     lambda c, _: c.lose_rows(Calls.step("successful results")),
     lambda c, _: c.refuse("Lead", "Touchproof_Stage__c", "a", "UNABLE_TO_LOCK_ROW", times=2),
+    lambda c, _: c.refuse("Lead", "Touchproof_Stage__c", "a", "UNABLE_TO_LOCK_ROW", times=9),
 ]
 
 
