@@ -7,7 +7,7 @@ could be read; the push never opens the warehouse.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
@@ -22,6 +22,7 @@ from touchproof.salesforce.rules import FieldRule, read_field_rules
 from touchproof.settings import Settings
 
 OBSERVED_MODEL = "sync_salesforce_observed"
+MERGED_MODEL = "sync_records_merged"
 RULES_SEED = "salesforce_fields"
 PEOPLE_MODEL = "sync_people_known"
 RECORDS_MODEL = "sync_records_known"
@@ -36,12 +37,16 @@ _NOTHING_OBSERVED = pa.schema(
 
 @dataclass(frozen=True)
 class PushInputs:
-    """Hold one committed night's wishes, observations and field rules."""
+    """Hold one committed night's wishes, observations and field rules.
+
+    `merged` names, by object and Id, the last master of each record that was merged.
+    """
 
     night: date
     desired: Mapping[str, pa.Table]
     observed: pa.Table
     rules: tuple[FieldRule, ...]
+    merged: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def read_inputs(settings: Settings) -> PushInputs:
@@ -69,6 +74,10 @@ def read_inputs(settings: Settings) -> PushInputs:
             todo="Publish the night again.",
         )
     observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
+    merged = {
+        (str(row["object"]), str(row["salesforce_id"])): str(row["master_id"])
+        for row in (tables.pop(MERGED_MODEL).to_pylist() if MERGED_MODEL in tables else [])
+    }
     rules = read_field_rules(seed)
     desired, observed = desired_of(tables, observed, rules, settings.org_model)
-    return PushInputs(handoff.night, desired, observed, rules_of(rules, settings.org_model))
+    return PushInputs(handoff.night, desired, observed, rules_of(rules, settings.org_model), merged)
