@@ -202,8 +202,12 @@ class Follower:
         for name in sorted({name for name, _ in targets}):
             writable = {rule.field for rule in written_fields(self.inputs.rules, name)}
             values = allowed(opt_out_of(name), writable)
-            lacking = [one for one in sorted(targets) if one[0] == name
-                       and lacks(values, known.get(one))]  # fmt: skip
+            # An object of which we may write nothing can't take it, which isn't to go unsaid.
+            lacking = [
+                one
+                for one in sorted(targets)
+                if one[0] == name and (not values or lacks(values, known.get(one)))
+            ]
             missing |= set(lacking)
             records = [one[1] for one in lacking if one not in busy]
             if not records or not values or self.failure is not None:

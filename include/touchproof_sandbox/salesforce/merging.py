@@ -5,8 +5,8 @@ Doesn't belong here: single writes (writer.py), who asks for it (seeding.py, rou
 
 The master keeps its own values, except for those that the user chose of the others. The others go
 to the recycle bin with `MasterRecordId`, and what hung on them hangs on the master. Guesses: a
-membership of a campaign of which the master is a member already is deleted, and a record that is
-hung anew has a new SystemModstamp.
+membership of a campaign of which the master is a member already is deleted, a record that is hung
+anew has a new SystemModstamp, and what an earlier merge or conversion said stays as it was.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def merge(
     _put_into_the_bin(storage, sobject, [found[name][0] for name in losers], master_id)
     for child in OBJECTS.values():
         for field in child.fields:
-            if field.refers_to == sobject.name and field.name != MASTER_FIELD:
+            if field.refers_to == sobject.name and field.writable:
                 _hang_anew(storage, child, field.name, losers, master_id)
     (outcome,) = Writer(storage, sobject.name, privileged=True).apply("update", [master])
     if outcome.refusal is not None:
