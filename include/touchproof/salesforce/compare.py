@@ -183,6 +183,7 @@ class Comparison:
             left join acknowledged_records as k
                 on m.salesforce_id is null and m.record_key = k.source_key
             {parents.joins}
+            where m.is_creation or coalesce(m.salesforce_id, k.salesforce_id) is not null
             """  # noqa: S608
         )
         self.connection.unregister("desired_model")
