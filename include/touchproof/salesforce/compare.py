@@ -131,12 +131,25 @@ class Comparison:
 
     def held(self) -> list[Held]:
         """Count the records that consent holds back, or that hang on a record that isn't there."""
-        others = _any_sent([rule.field for rule in self.rules if not rule.is_consent])
+        others = self._others_sent
         creations = self.count("compared", "is_new and not is_allowed")
         records = self.count("compared", f"not is_new and not is_allowed and {others}")
-        children = self.count("compared", f"is_allowed and is_orphan and (is_new or {others})")
+        children = self.count("compared", self._is_held_child)
         found = Held(self.object, creations, records, children)
         return [found] if creations or records or children else []
+
+    def held_children(self) -> pa.Table:
+        """Return `record` of what is held back because one that it hangs on isn't there."""
+        sql = f"select record from compared where {self._is_held_child} order by record"  # noqa: S608
+        return fetch_table(self.connection, sql)
+
+    @property
+    def _others_sent(self) -> str:
+        return _any_sent([rule.field for rule in self.rules if not rule.is_consent])
+
+    @property
+    def _is_held_child(self) -> str:
+        return f"is_allowed and is_orphan and (is_new or {self._others_sent})"
 
     def _extract_acknowledged(self) -> None:
         paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
@@ -75,7 +75,10 @@ class PlanLimits:
 
 @dataclass(frozen=True)
 class PushPlan:
-    """Hold everything that one push would send, consent first."""
+    """Hold everything that one push would send, consent first.
+
+    `held_children` has, by object, the column `record` of those whose parents aren't there.
+    """
 
     groups: tuple[PlanGroup, ...]
     held: tuple[Held, ...]
@@ -83,6 +86,7 @@ class PushPlan:
     changed_records: int
     plan_hash: str
     waiting_reason: str | None
+    held_children: Mapping[str, pa.Table] = field(default_factory=dict)
 
     @property
     def changed_share(self) -> float:
@@ -126,6 +130,7 @@ def plan_push(
     models = _models_by_object(desired, rules)
     groups: list[PlanGroup] = []
     held: list[Held] = []
+    held_children: dict[str, pa.Table] = {}
     known = changed = 0
     with connect_memory() as connection:
         connection.register("acknowledged", acknowledged.select(list(ACKNOWLEDGED_COLUMNS)))
@@ -138,6 +143,7 @@ def plan_push(
             _note_planned(connection, found)
             groups += found
             held += comparison.held()
+            held_children[object_name] = comparison.held_children()
             known += comparison.count("acknowledged_records")
             changed += sum(group.rows.num_rows for group in found if group.kind == "values")
         groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))
@@ -150,6 +156,7 @@ def plan_push(
         changed_records=changed,
         plan_hash=plan_hash,
         waiting_reason=_waiting_reason(plan_hash, share, limits),
+        held_children=held_children,
     )
 
 

@@ -334,6 +334,11 @@ class _Push:
                 of_lane -= records  # what the lane couldn't write went through, or is in `still`
             else:
                 still |= records
+        # A child whose parent went away can't be sent, which mends nothing.
+        before = {(one.object, one.record_key) for one in list_dead_letters(self.ledger, org_id)}
+        for name in {name for name, _ in before} & set(plan.held_children):
+            held = plan.held_children[name].column("record").to_pylist()
+            still |= before & {(name, str(record)) for record in held}
         still |= of_lane
         resolve_all_but(self.ledger, org_id, still)
         return len(list_dead_letters(self.ledger, org_id))

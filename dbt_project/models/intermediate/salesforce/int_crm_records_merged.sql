@@ -1,8 +1,10 @@
 -- Records that the CRM's people merged into others, with the one that each of them is in the end: a
--- master may have been merged since, too.
-with recursive
+-- master may have been merged since, too. Each round doubles the length of chain that is followed.
+{% set rounds = 5 %}
 
-merges as (
+with
+
+named_masters as (
 
     select
         'Lead' as object,
@@ -31,31 +33,22 @@ merges as (
 
 ),
 
--- The bound ends a circle, which no merge can make and a damaged file can.
-chains as (
+{% for round in range(1, rounds + 1) %}
+{% set before = 'named_masters' if round == 1 else 'followed_' ~ (round - 1) %}
+followed_{{ round }} as (
 
     select
-        object,
-        salesforce_id,
-        master_id,
-        1 as hops
-    from merges
-
-    union all
-
-    select
-        chains.object,
-        chains.salesforce_id,
-        merges.master_id,
-        chains.hops + 1 as hops
-    from chains
-    inner join merges
+        merged.object,
+        merged.salesforce_id,
+        coalesce(masters.master_id, merged.master_id) as master_id
+    from {{ before }} as merged
+    left join {{ before }} as masters
         on
-            chains.object = merges.object
-            and chains.master_id = merges.salesforce_id
-    where chains.hops < 50
+            merged.object = masters.object
+            and merged.master_id = masters.salesforce_id
 
 ),
+{% endfor %}
 
 final as (
 
@@ -63,11 +56,7 @@ final as (
         object,
         salesforce_id,
         master_id
-    from chains
-    qualify row_number() over (
-        partition by object, salesforce_id
-        order by hops desc
-    ) = 1
+    from followed_{{ rounds }}
 
 )
 
