@@ -123,7 +123,7 @@ def dead_letters(
     everything: Annotated[bool, typer.Option("--all", help="Resolved ones too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the records that Salesforce refused, with reason and owner."""
+    """List the records that Salesforce refused, with reason, owner and nights."""
     from touchproof.salesforce.push import dead_letters as find
     from touchproof.steps import as_json as plain
 
@@ -132,9 +132,18 @@ def dead_letters(
         say_json([plain(letter) for letter in letters])
         return
     say_rows(
-        ("object", "record", "code", "reason", "owner", "nights", "state"),
+        ("object", "record", "code", "reason", "owner", "first seen", "last seen", "state"),
         [
-            (one.object, one.record_key, one.code, one.reason, one.owner, one.nights, one.state)
+            (
+                one.object,
+                one.record_key,
+                one.code,
+                one.reason,
+                one.owner,
+                one.first_seen_night.isoformat(),
+                one.last_seen_night.isoformat(),
+                one.state,
+            )
             for one in letters
         ],
     )

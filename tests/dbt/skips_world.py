@@ -61,6 +61,14 @@ def skips_world() -> Tables:
             _lead("00QJ", "jack@example.com"),
             _lead("00QK", "kim@example.com", IsConverted="true", ConvertedContactId="003K"),
             _lead("00QL", "lou@example.com", IsDeleted="true"),
+            _lead("00QM", "mia@example.com"),
+            _lead(
+                "00QN",
+                "old@example.com",
+                IsDeleted="true",
+                MasterRecordId="00QM",
+                HasOptedOutOfEmail="true",
+            ),
         ],
         "salesforce__contacts": [
             _contact("003I", "ivy@example.com", HasOptedOutOfEmail="true", App_User_Id__c="u_ivy"),

@@ -168,12 +168,26 @@ def test_converted_and_deleted_records_are_left_alone_and_a_deleted_one_isnt_mad
         "00QF1",
         "00QF2",
         "00QJ",
+        "00QM",
         "003I",
         "003K",
         "app:reg_gina",
         "app:reg_hank",
         "app:reg_nora",
     }
+
+
+def test_an_opt_out_of_a_merged_record_is_its_masters_and_never_taken_back(judged: Built) -> None:
+    assert judged.rows("select object, salesforce_id, master_id from sync.sync_records_merged") == [
+        ("Lead", "00QN", "00QM")
+    ]
+    master = record(judged, "00QM")
+    assert (master["HasOptedOutOfEmail"], master["may_market"]) == ("true", False)
+    known = judged.rows(
+        "select salesforce_id, is_writable, count(distinct person_id) over ()"
+        " from sync.sync_records_known where salesforce_id in ('00QM', '00QN') order by 1"
+    )
+    assert known == [("00QM", True, 1), ("00QN", False, 1)]
 
 
 def test_a_lead_is_made_for_a_registration_and_consent_says_whether_it_may_go(
@@ -216,7 +230,7 @@ def test_every_field_that_is_sent_has_an_owner(judged: Built) -> None:
         "  on columns.table_name = fields.sync_model and columns.column_name = fields.field"
         " where columns.table_schema = 'sync' and columns.table_name not in"
         "  ('sync_salesforce_observed', 'sync_people_known', 'sync_records_known',"
-        "   'sync_salesforce_hourly_use')"
+        "   'sync_salesforce_hourly_use', 'sync_records_merged')"
         "  and fields.field is null"
     )
     assert {column for _, column in rows} == {

@@ -8,6 +8,7 @@ opportunities as (
 
     select
         opportunities.opportunity_id,
+        opportunities.account_id,
         openings.conversion_id
     from {{ ref('stg_salesforce__opportunities') }} as opportunities
     inner join {{ ref('int_app_openings_ranked') }} as openings
@@ -58,6 +59,7 @@ final as (
         'Opportunity' as object,
         cast(null as varchar) as record_key,
         opportunities.opportunity_id as salesforce_id,
+        opportunities.account_id,
         'update' as operation,
         false as is_creation,
         cast(null as varchar) as person_id,

@@ -90,7 +90,7 @@ revenue as (
 
 ),
 
-final as (
+profiles as (
 
     select
         'Touchproof_Profile__c' as object,
@@ -122,6 +122,58 @@ final as (
         partition by records.record_name
         order by records.object, records.parent_name
     ) = 1
+
+),
+
+-- A merge hangs the profile of the merged record on the master, which has one of its own: the other
+-- one is emptied and taken off, or what it tells would count twice. It isn't made for that.
+merged_records as (
+
+    select
+        merged.object,
+        coalesce(leads.touchproof_key, contacts.touchproof_key, merged.salesforce_id)
+            as record_name
+    from {{ ref('int_crm_records_merged') }} as merged
+    left join {{ ref('stg_salesforce__leads') }} as leads
+        on merged.object = 'Lead' and merged.salesforce_id = leads.lead_id
+    left join {{ ref('stg_salesforce__contacts') }} as contacts
+        on merged.object = 'Contact' and merged.salesforce_id = contacts.contact_id
+    where merged.object in ('Lead', 'Contact')
+
+),
+
+emptied_profiles as (
+
+    select distinct
+        'Touchproof_Profile__c' as object,
+        'profile:' || merged_records.record_name as record_key,
+        cast(null as varchar) as salesforce_id,
+        'update' as operation,
+        false as is_creation,
+        cast(null as varchar) as person_id,
+        true as may_market,
+        cast(null as varchar) as "Lead__c",
+        cast(null as varchar) as "Contact__c",
+        cast(null as varchar) as "First_Touch_Channel__c",
+        cast(null as varchar) as "First_Touch_Campaign__c",
+        cast(null as varchar) as "First_Touch_Date__c",
+        cast(null as varchar) as "Last_Touch_Channel__c",
+        cast(null as varchar) as "Last_Touch_Campaign__c",
+        cast(null as varchar) as "Last_Touch_Date__c",
+        {{ canonical_number('0') }} as "Conversions__c",
+        {{ canonical_number('0 * 0.01', 2) }} as "Attributed_Revenue__c",
+        cast(null as varchar) as "Attribution_Model__c"
+    from merged_records
+    left join records on merged_records.record_name = records.record_name
+    where records.record_name is null
+
+),
+
+final as (
+
+    select * from profiles
+    union all
+    select * from emptied_profiles
 
 )
 

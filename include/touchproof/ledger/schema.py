@@ -33,7 +33,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -194,6 +194,20 @@ lane_leads = Table(
     Column("acknowledged_at", UtcDateTime),
     PrimaryKeyConstraint("org_id", "source_key"),
     Index("ix_lane_leads_org_id_acknowledged_at", "org_id", "acknowledged_at"),
+)
+
+# Records that were found converted or merged when they were to be written, until an extract has
+# read what they are now.
+moved_records = Table(
+    "moved_records",
+    metadata,
+    Column("org_id", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("salesforce_id", Text, nullable=False),
+    Column("to_object", Text),  # null where Salesforce doesn't show us what it became
+    Column("to_salesforce_id", Text),
+    Column("seen_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("org_id", "object", "salesforce_id"),
 )
 
 dead_letters = Table(

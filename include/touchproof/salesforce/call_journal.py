@@ -6,7 +6,9 @@ belong here: sending (session.py), what a job spent (outbox.py).
 A call without an answer may have arrived or not, and counts. It is struck out in two cases only:
 no connection came about, or the org's own count of calls, as the next answer tells it, leaves no
 room for it: it grew by exactly the calls that were answered since, those of our other lane among
-them, so nobody else called either.
+them, so nobody else called either. The count is of the last 24 hours: calls of ours that left it
+meanwhile are added again. A call of somebody else that left it at that very moment can't be told
+from a call of ours that never arrived: then one call too few is counted.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import Connection, func, select, update
 
@@ -25,6 +27,7 @@ from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.session import CallCounter
 
 SENT, ANSWERED, UNSENT = "sent", "answered", "unsent"
+_DAY = timedelta(hours=24)  # what the org's count goes back
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def never_arrived(standing: Standing, used: int) -> tuple[int, ...]:
 
     Args:
         standing: What was known before.
-        used: Calls that the org has counted now, less those of our other lane since.
+        used: Calls that the org has counted now, less those of our other lane since, and with those
+            of ours that have fallen out of its count since.
 
     Where the org's count fell (calls of yesterday fell out of it) or grew by more than our own
     calls, nothing can be told, and all of them count.
@@ -115,7 +119,8 @@ class LedgerJournal:
             return
         if known.used is not None and known.doubtful:
             others = self._calls_of_others(known, usage.used)
-            for struck in never_arrived(known, usage.used - others):
+            left = self._calls_that_left(known)
+            for struck in never_arrived(known, usage.used - others + left):
                 self._strike_out(struck)
         self._standing = Standing(usage.used, since=call)
 
@@ -190,6 +195,25 @@ class LedgerJournal:
             )
         )
         with self._ledger.reading() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def _calls_that_left(self, known: Standing) -> int:
+        """Return how many of our calls have grown older than a day since the last use was told."""
+        table = schema.push_calls
+        last = select(table.c.sent_at).where(table.c.id == known.since)
+        with self._ledger.reading() as connection:
+            told_at = connection.scalar(last)
+            if told_at is None:
+                return 0
+            query = (
+                select(func.count())
+                .select_from(table)
+                .where(
+                    table.c.outcome != UNSENT,
+                    table.c.sent_at > told_at - _DAY,
+                    table.c.sent_at <= self._clock() - _DAY,
+                )
+            )
             return int(connection.scalar(query) or 0)
 
 

@@ -168,9 +168,15 @@ class Client:
         """Return the describe of one object, as Salesforce answers it."""
         return self._transport.json("GET", f"sobjects/{object_name}/describe", dict)
 
-    def query(self, soql: str) -> list[dict[str, Any]]:
-        """Return all rows of a small REST query (2,000 rows a call)."""
-        return self._pages(f"query?q={quote(soql, safe='')}", dict)
+    def query(self, soql: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:
+        """Return all rows of a small REST query (2,000 rows a call).
+
+        Args:
+            soql: The query.
+            include_deleted: Whether records in the recycle bin come too.
+        """
+        name = "queryAll" if include_deleted else "query"
+        return self._pages(f"{name}?q={quote(soql, safe='')}", dict)
 
     def tooling_query(self, soql: str) -> list[dict[str, Any]]:
         """Return all rows of a query over the org's set-up, by the Tooling API."""

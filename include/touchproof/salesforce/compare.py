@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from touchproof.errors import CheckFailedError
 from touchproof.salesforce.canonical import CLEAR, clean_sql, form_sql
-from touchproof.salesforce.parents import ParentJoins
+from touchproof.salesforce.parents import ACCOUNT_COLUMN, ParentJoins
 from touchproof.salesforce.rules import INSERTED, KEY_FIELD, FieldRule, key_field
 from touchproof.salesforce.tables import fetch_row, fetch_table
 
@@ -36,9 +36,9 @@ class PlanGroup:
 
     Args:
         rows: `record` (what the acknowledged row is found by), `record_key`, `salesforce_id`, then
-            one text column a field: NULL leaves it alone, `#N/A` clears it. Sorted by `record`.
-            Where an object's records hang on others, creations name them in `parents`, each as
-            `Object name`.
+            one text column a field: NULL leaves it alone, `#N/A` clears it. Where an object's
+            records hang on others, the rows name them in `parents`, each as `Object name`. Sorted
+            by parents, then by `record`: Salesforce locks a record's parents while it writes it.
         fields: The field columns; none of them is empty in every row.
         left_empty: Fields that a creation leaves empty where its row says nothing.
     """
@@ -105,7 +105,8 @@ class Comparison:
         }
         self.rules = [rule for model in self.models for rule in present[model]]
         self.has_parents |= any(
-            "parent_key" in desired[model].column_names for model in self.models
+            not {"parent_key", ACCOUNT_COLUMN}.isdisjoint(desired[model].column_names)
+            for model in self.models
         )
         self._extract_acknowledged()
         for number, model in enumerate(self.models):
@@ -130,12 +131,25 @@ class Comparison:
 
     def held(self) -> list[Held]:
         """Count the records that consent holds back, or that hang on a record that isn't there."""
-        others = _any_sent([rule.field for rule in self.rules if not rule.is_consent])
+        others = self._others_sent
         creations = self.count("compared", "is_new and not is_allowed")
         records = self.count("compared", f"not is_new and not is_allowed and {others}")
-        children = self.count("compared", f"is_allowed and is_orphan and (is_new or {others})")
+        children = self.count("compared", self._is_held_child)
         found = Held(self.object, creations, records, children)
         return [found] if creations or records or children else []
+
+    def held_children(self) -> pa.Table:
+        """Return `record` of what is held back because one that it hangs on isn't there."""
+        sql = f"select record from compared where {self._is_held_child} order by record"  # noqa: S608
+        return fetch_table(self.connection, sql)
+
+    @property
+    def _others_sent(self) -> str:
+        return _any_sent([rule.field for rule in self.rules if not rule.is_consent])
+
+    @property
+    def _is_held_child(self) -> str:
+        return f"is_allowed and is_orphan and (is_new or {self._others_sent})"
 
     def _extract_acknowledged(self) -> None:
         paths = ", ".join(f"'$.\"{rule.field}\"'" for rule in self.rules)
@@ -182,6 +196,7 @@ class Comparison:
             left join acknowledged_records as k
                 on m.salesforce_id is null and m.record_key = k.source_key
             {parents.joins}
+            where m.is_creation or coalesce(m.salesforce_id, k.salesforce_id) is not null
             """  # noqa: S608
         )
         self.connection.unregister("desired_model")
@@ -261,12 +276,13 @@ class Comparison:
         used = [field for field, count in zip(fields, found, strict=True) if count]
         if not used:
             return None
-        shown = ["parents", *used] if self.has_parents and kind == "creation" else used
+        shown = ["parents", *used] if self.has_parents else used
+        order = "parents nulls last, record" if self.has_parents else "record"
         columns = ", ".join(f'"{field}"' for field in shown)
         rows = fetch_table(
             self.connection,
             f"select record, record_key, salesforce_id, {columns} from compared "  # noqa: S608
-            f"where {where} order by record",
+            f"where {where} order by {order}",
         )
         # Salesforce sets an unnamed checkbox by itself, so nothing is known about it then.
         texts = [rule.field for rule in self.rules if rule.type != "boolean"]

@@ -16,6 +16,9 @@ from importlib.resources import files
 UNPROCESSED = "UNPROCESSED"
 UNACCOUNTED = "UNACCOUNTED"
 JOB_LOST = "JOB_LOST"
+MOVED_UNREAD = "MOVED_UNREAD"
+MOVED_UNKNOWN = "MOVED_UNKNOWN"
+RETRY_NOW = "retry_now"
 _ANY = "*"
 
 
@@ -24,8 +27,8 @@ class ErrorAction:
     """Say what follows from one error code.
 
     Args:
-        action: `retry`, `fix_data`, `fix_crm`, `configure`, `route_to_contact`, `forget` or
-            `look_up`.
+        action: `retry_now` (within the same push), `retry` (with the next one), `fix_data`,
+            `fix_crm`, `configure`, `route_to_contact`, `follow_merge` or `look_up`.
         owner: Who can mend it.
         reason: One clause, without any value.
     """
@@ -34,6 +37,16 @@ class ErrorAction:
     action: str
     owner: str
     reason: str
+
+    @property
+    def is_passing(self) -> bool:
+        """Tell whether the same row may go through later without anybody's doing."""
+        return self.action in (RETRY_NOW, "retry")
+
+    @property
+    def is_moved(self) -> bool:
+        """Tell whether the record isn't there any more, at least not under this Id."""
+        return self.action in ("route_to_contact", "follow_merge")
 
 
 def error_action(code: str) -> ErrorAction:

@@ -7,7 +7,7 @@ could be read; the push never opens the warehouse.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import pyarrow as pa
@@ -16,12 +16,14 @@ import pyarrow.parquet as pq
 from touchproof.errors import BadInputError
 from touchproof.handoff import committed_handoff
 from touchproof.salesforce.observe import OBSERVED_COLUMNS
-from touchproof.salesforce.org_model import ACCOUNT_COLUMN, desired_of, rules_of
+from touchproof.salesforce.org_model import desired_of, rules_of
+from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.reserve import HourlyUse
 from touchproof.salesforce.rules import FieldRule, read_field_rules
 from touchproof.settings import Settings
 
 OBSERVED_MODEL = "sync_salesforce_observed"
+MERGED_MODEL = "sync_records_merged"
 RULES_SEED = "salesforce_fields"
 PEOPLE_MODEL = "sync_people_known"
 RECORDS_MODEL = "sync_records_known"
@@ -37,13 +39,17 @@ _NOTHING_OBSERVED = pa.schema(
 
 @dataclass(frozen=True)
 class PushInputs:
-    """Hold one committed night's wishes, observations, field rules and what others will call."""
+    """Hold one committed night's wishes, observations, field rules and what others will call.
+
+    `merged` names, by object and Id, the last master of each record that was merged.
+    """
 
     night: date
     desired: Mapping[str, pa.Table]
     observed: pa.Table
     rules: tuple[FieldRule, ...]
     hourly_use: HourlyUse = HourlyUse()  # noqa: RUF009  it is frozen and empty
+    merged: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def read_inputs(settings: Settings) -> PushInputs:
@@ -73,7 +79,11 @@ def read_inputs(settings: Settings) -> PushInputs:
     observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
     use = tables.pop(HOURLY_USE_MODEL, None)
     hourly_use = HourlyUse() if use is None else HourlyUse.from_table(use)
+    merged = {
+        (str(row["object"]), str(row["salesforce_id"])): str(row["master_id"])
+        for row in (tables.pop(MERGED_MODEL).to_pylist() if MERGED_MODEL in tables else [])
+    }
     rules = read_field_rules(seed)
     desired, observed = desired_of(tables, observed, rules, settings.org_model)
     own_rules = rules_of(rules, settings.org_model)
-    return PushInputs(handoff.night, desired, observed, own_rules, hourly_use)
+    return PushInputs(handoff.night, desired, observed, own_rules, hourly_use, merged)

@@ -36,7 +36,6 @@ from touchproof.sources.extract import extract
 
 __all__ = ["LaneFailedError", "LaneReport", "extract_for_lane", "run_lane"]
 
-_MOVED = ("forget", "route_to_contact")
 _NOTHING_PUBLISHED = "Nothing has been published yet, so it isn't known whom the CRM has."
 _WAITING = (
     "Records wait for the next tick: the allowance has no room for leads beside the reserve of "
@@ -181,7 +180,7 @@ def _refusals(tick: LaneTick) -> list[Refusal]:
 def _refused_opt_outs(tick: LaneTick) -> int:
     """Count the refused opt-outs whose record is neither gone nor converted."""
     return sum(
-        error_action(refusal.code).action not in _MOVED
+        not error_action(refusal.code).is_moved
         for job, outcome in tick.done
         if job.operation == "update"
         for _, refusal in outcome.refused

@@ -7,23 +7,22 @@ call that fails (lane_tick.py), the ledger (lane_outbox.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from touchproof.salesforce.answers import SalesforceCallError, UpsertResult, unreadable
-from touchproof.salesforce.client import Client, soql_literal
+from touchproof.salesforce.answers import SalesforceCallError, UpsertResult
+from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_outbox import LaneOutcome
 from touchproof.salesforce.lane_plan import LEAD
-from touchproof.salesforce.org_model import CONTACT
+from touchproof.salesforce.moves import Record, ask_moves, may_have_moved, query_in
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule
+from touchproof.settings import OrgModel
 
-CONVERTED = "CANNOT_UPDATE_CONVERTED_LEAD"
 DUPLICATES = "DUPLICATES_DETECTED"
 _UNKNOWN = "UNKNOWN"
-_KEYS_PER_QUERY = 100  # keeps the address short
 
 
 def send(
@@ -31,7 +30,7 @@ def send(
 ) -> LaneOutcome:
     """Send a call's rows and account for each of them by request order.
 
-    A lead that was converted meanwhile is among the refused ones: `follow_conversions` goes on.
+    What was converted or merged meanwhile is among the refused ones: `follow_moves` goes on.
 
     Args:
         client: Client of the org.
@@ -68,41 +67,34 @@ def send(
     return LaneOutcome(written, tuple(routed), tuple(refused))
 
 
-def follow_conversions(
-    client: Client, job: OutboxJob, outcome: LaneOutcome
-) -> tuple[LaneOutcome, dict[str, str]]:
-    """Look for the contacts that refused leads were converted to; without such leads, no call.
+def follow_moves(
+    client: Client, job: OutboxJob, outcome: LaneOutcome, org_model: OrgModel
+) -> tuple[LaneOutcome, dict[str, Record]]:
+    """Ask what refused records became; without any that may have moved, no call.
 
     Args:
         client: Client of the org.
         job: The call.
         outcome: Of `send`.
+        org_model: The setting.
 
     Returns:
-        The outcome, where new leads are routed to their contacts; and the contacts that an opt-out
-        has to go to, by the lead's Id.
+        The outcome, where new leads are routed to what they are; and the records that an opt-out
+        has to go to, by the Id of the one that they were.
 
     Raises:
         SalesforceCallError: If the query is refused or not answered.
     """
-    converted = [row.record for row, refusal in outcome.refused if refusal.code == CONVERTED]
-    if job.object != LEAD or not converted:
-        return outcome, {}
-    found = _leads(client, job.key_field, converted, "ConvertedContactId")
-    contacts = {
-        name: str(lead["ConvertedContactId"])
-        for name, lead in found.items()
-        if lead["ConvertedContactId"]
+    refused = {
+        row.record for row, refusal in outcome.refused if may_have_moved(job.object, refusal.code)
     }
+    found = ask_moves(client, job.object, refused, org_model, by=job.key_field) if refused else {}
+    moves = {name: to for name, to in found.items() if to is not None}
     if job.operation == "update":
-        return outcome, contacts
-    routed = tuple(
-        (row, (CONTACT, contacts[row.record]))
-        for row, _ in outcome.refused
-        if row.record in contacts
-    )
-    refused = tuple(pair for pair in outcome.refused if pair[0].record not in contacts)
-    return replace(outcome, routed=(*outcome.routed, *routed), refused=refused), {}
+        return outcome, moves
+    routed = tuple((row, moves[row.record]) for row, _ in outcome.refused if row.record in moves)
+    left = tuple(pair for pair in outcome.refused if pair[0].record not in moves)
+    return replace(outcome, routed=(*outcome.routed, *routed), refused=left), {}
 
 
 def look_for_leads(client: Client, rows: Sequence[OutboxRow]) -> LaneOutcome:
@@ -115,31 +107,15 @@ def look_for_leads(client: Client, rows: Sequence[OutboxRow]) -> LaneOutcome:
     Raises:
         SalesforceCallError: If the query is refused or not answered.
     """
-    found = _leads(client, KEY_FIELD, [row.record for row in rows])
+    keys = [row.record for row in rows]
+    found = {
+        str(lead[KEY_FIELD]): str(lead["Id"])
+        for lead in query_in(client, LEAD, KEY_FIELD, keys, ("Id", KEY_FIELD))
+    }
     return LaneOutcome(
-        written=tuple((row, str(found[row.record]["Id"])) for row in rows if row.record in found),
+        written=tuple((row, found[row.record]) for row in rows if row.record in found),
         withdrawn=tuple(row for row in rows if row.record not in found),
     )
-
-
-def _leads(
-    client: Client, field: str, values: Collection[str], *more: str
-) -> dict[str, Mapping[str, Any]]:
-    """Return leads by their Id or key."""
-    columns = tuple(dict.fromkeys(("Id", field, *more)))
-    leads = list(_queried(client, field, sorted(values), columns))
-    if any(name not in lead for lead in leads for name in columns):
-        raise unreadable("Salesforce's answer lacks fields that were asked for", f"query of {LEAD}")
-    return {str(lead[field]): lead for lead in leads}
-
-
-def _queried(
-    client: Client, field: str, wanted: Sequence[str], columns: Sequence[str]
-) -> Iterator[Mapping[str, Any]]:
-    for start in range(0, len(wanted), _KEYS_PER_QUERY):
-        names = ", ".join(soql_literal(name) for name in wanted[start : start + _KEYS_PER_QUERY])
-        soql = f"SELECT {', '.join(columns)} FROM {LEAD} WHERE {field} IN ({names})"  # noqa: S608
-        yield from client.query(soql)
 
 
 def _values(row: OutboxRow, booleans: Collection[str]) -> dict[str, Any]:

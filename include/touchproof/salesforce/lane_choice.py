@@ -43,6 +43,7 @@ from touchproof.salesforce.lane_view import (
     known_org,
     read_view,
 )
+from touchproof.salesforce.moves import Record
 from touchproof.salesforce.org_model import ACCOUNT, CONTACT, rules_of
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import read_field_rules, written_fields
@@ -181,16 +182,23 @@ class LaneChoice:
                 operation="upsert",
             )
 
-    def contacts_now(self, contacts: Collection[str]) -> tuple[list[FrozenRow], set[str]]:
-        """Return the opt-outs that contacts of converted leads lack, and the contacts that wait.
+    def opt_outs_of(
+        self, records: Collection[Record]
+    ) -> tuple[dict[str, list[FrozenRow]], frozenset[Record]]:
+        """Return the opt-outs that records lack, by object, and the records that wait.
 
-        A contact waits while it stands in another push's outbox.
+        A record waits while it stands in a push's outbox.
         """
+        ids = {record for _, record in records}
         with self.ledger.reading() as connection:
-            busy = {record for _, record in busy_records(connection, self.org_id, contacts)}
-            known = acknowledged_values(connection, self.org_id, contacts)
-        rows = [self._opt_out(CONTACT, one) for one in sorted(set(contacts) - busy)]
-        return [row for row in rows if lacks(row.fields, known.get((CONTACT, row.record)))], busy
+            busy = busy_records(connection, self.org_id, ids)
+            known = acknowledged_values(connection, self.org_id, ids)
+        found: dict[str, list[FrozenRow]] = {}
+        for name, record in sorted(set(records) - busy):
+            row = self._opt_out(name, record)
+            if lacks(row.fields, known.get((name, record))):
+                found.setdefault(name, []).append(row)
+        return found, busy
 
     def _free_opt_outs(self, plan: LanePlan) -> list[OptOut]:
         return [one for one in plan.opt_outs if (one.object, "update") not in self.refused]

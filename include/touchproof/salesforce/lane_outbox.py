@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -35,7 +36,6 @@ from touchproof.salesforce.lane_view import (
     SENT,
     refused_opt_outs,
 )
-from touchproof.salesforce.org_model import CONTACT
 from touchproof.salesforce.outbox import DISCARDED, DONE, PLANNED, OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD
 
@@ -185,7 +185,7 @@ class LaneOutbox:
         *,
         night: date,
         calls: int,
-        contacts: Sequence[FrozenRow] = (),
+        followed: Mapping[str, Sequence[FrozenRow]] = MappingProxyType({}),
         message: str | None = None,
     ) -> None:
         """Finish a call: acknowledge, route, name what was refused; all or nothing.
@@ -195,7 +195,8 @@ class LaneOutbox:
             outcome: How each of its rows ended; with rows that wait the call stays unfinished.
             night: The night in which refusals are seen.
             calls: Requests that were spent on it.
-            contacts: What has to go to contacts because of it; the next call sends it.
+            followed: What has to go to other records because of it, by object; the next calls
+                send it.
             message: Why Salesforce refused the call as a whole, if it did.
         """
         now = self._now()
@@ -216,10 +217,8 @@ class LaneOutbox:
             if job.operation != "update":
                 self._note_leads(connection, outcome, now)
             self._finish_job(connection, job, outcome, now, calls, message)
-            if contacts:
-                self.freeze(
-                    connection, contacts, night=night, object_name=CONTACT, operation="update"
-                )
+            for name, rows in sorted(followed.items()):
+                self.freeze(connection, rows, night=night, object_name=name, operation="update")
 
     def note_calls(self, job: OutboxJob, calls: int) -> None:
         """Count requests on a call whose answer was lost."""

@@ -19,13 +19,13 @@ from touchproof.salesforce.budget import has_room
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.lane_calls import (
-    CONVERTED,
-    follow_conversions,
+    follow_moves,
     look_for_leads,
     send,
 )
 from touchproof.salesforce.lane_choice import LaneChoice
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox, LaneOutcome
+from touchproof.salesforce.moves import may_have_moved
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class LaneTick:
             raise self._failure
 
     def _next_opt_outs(self, outbox: LaneOutbox) -> OutboxJob | None:
-        """Return the next call of opt-outs: of contacts of converted leads, or a chosen one."""
+        """Return the next call of opt-outs: of what records became, or a chosen one."""
         for job in outbox.unfinished():
             if job.operation == "update" and job.id not in self._sent:
                 return job
@@ -155,7 +155,7 @@ class LaneTick:
         self.choice.tried |= {(job.object, row.record) for row in rows}
         self._sent.add(job.id)
         before = client.counter.push_calls
-        opt_outs: list[FrozenRow] = []
+        opt_outs: dict[str, list[FrozenRow]] = {}
         failure: SalesforceCallError | None = None
         message: str | None = None
         try:
@@ -177,7 +177,7 @@ class LaneTick:
             outcome,
             night=self.choice.handoff.night,
             calls=calls + client.counter.push_calls - before,
-            contacts=opt_outs,
+            followed=opt_outs,
             message=message,
         )
         # A resumed lead whose opt-out follows now isn't to wait for the next tick.
@@ -198,7 +198,7 @@ class LaneTick:
             self._note(failure)
         return len(rows) + len(settled.written) + len(settled.withdrawn) - len(outcome.waiting)
 
-    # Calls that fail, and leads that were converted
+    # Calls that fail, and records that were converted or merged
 
     def _note(self, error: SalesforceCallError) -> None:
         """Remember an error that is one call's own fault; end the tick for any other."""
@@ -238,27 +238,30 @@ class LaneTick:
 
     def _followed(
         self, job: OutboxJob, outcome: LaneOutcome, client: Client
-    ) -> tuple[LaneOutcome, list[FrozenRow], SalesforceCallError | None]:
-        """Follow leads that were converted; return the opt-outs of their contacts, and a failure.
+    ) -> tuple[LaneOutcome, dict[str, list[FrozenRow]], SalesforceCallError | None]:
+        """Follow records that were converted or merged; return the opt-outs of what they are now.
 
-        Whatever becomes of that look, the other rows' ends are known and settled. Where it may go
-        better later, and where a contact is busy, the lead waits.
+        Whatever becomes of that look, which may fail, the other rows' ends are known and settled.
+        Where it may go better later, and where the other record is busy, the row waits.
         """
+        org_model = self.choice.settings.org_model
         try:
-            outcome, contacts = follow_conversions(client, job, outcome)
+            outcome, moves = follow_moves(client, job, outcome, org_model)
         except SalesforceCallError as error:
             if error.status in _ITS_OWN_FAULT:
-                return outcome, [], error
-            return _waiting(outcome, {row.record for row, _ in outcome.refused}), [], error
-        opt_outs, busy = self.choice.contacts_now(set(contacts.values()))
-        waiting = {lead for lead, contact in contacts.items() if contact in busy}
+                return outcome, {}, error
+            return _waiting(outcome, {row.record for row, _ in outcome.refused}), {}, error
+        opt_outs, busy = self.choice.opt_outs_of(set(moves.values()))
+        waiting = {record for record, to in moves.items() if to in busy}
         return _waiting(outcome, waiting), opt_outs, None
 
 
 def _waiting(outcome: LaneOutcome, records: Collection[str]) -> LaneOutcome:
-    """Let some of the converted leads wait in the outbox."""
+    """Let some of the records that may have moved wait in the outbox."""
     waiting = [
-        row for row, one in outcome.refused if one.code == CONVERTED and row.record in records
+        row
+        for row, one in outcome.refused
+        if may_have_moved(one.object, one.code) and row.record in records
     ]
     refused = tuple(pair for pair in outcome.refused if pair[0] not in waiting)
     return replace(outcome, refused=refused, waiting=(*outcome.waiting, *waiting))

@@ -187,7 +187,7 @@ def _refused(
     letters = {
         (str(name), str(record))
         for name, record, code in connection.execute(query)
-        if error_action(str(code)).action != "retry"
+        if not error_action(str(code)).is_passing
     }
     of_records = {letter for letter in letters if letter[1] in ids}
     return frozenset(letters - of_records) | (

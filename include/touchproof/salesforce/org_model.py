@@ -17,13 +17,13 @@ from dataclasses import replace
 import duckdb
 import pyarrow as pa
 
+from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.rules import FieldRule
 from touchproof.salesforce.tables import fetch_table
 from touchproof.settings import OrgModel
 from touchproof.warehouse import connect_memory
 
 CONTACT, ACCOUNT = "Contact", "Account"
-ACCOUNT_COLUMN = "account_id"
 _SUFFIX = "__person_accounts"
 
 

@@ -149,7 +149,7 @@ class Outbox:
 
     def plan(self, chunk: Chunk, *, night: date, lane: str) -> OutboxJob:
         """Write one job and its rows, before anything of it is sent."""
-        now = self._now()
+        now = self.now()
         group = chunk.group
         common = {
             "org_id": self.org_id,
@@ -196,7 +196,7 @@ class Outbox:
         """Note that Salesforce knows the job, or has its rows."""
         table = schema.push_jobs
         query = update(table).where(table.c.id == job.id)
-        values = {"state": state, "salesforce_job_id": salesforce_job_id, "changed_at": self._now()}
+        values = {"state": state, "salesforce_job_id": salesforce_job_id, "changed_at": self.now()}
         with self.ledger.transaction() as connection:
             connection.execute(query.values(**values))
         return replace(job, state=state, salesforce_job_id=salesforce_job_id)
@@ -210,7 +210,7 @@ class Outbox:
             night: The night in which the refusals are seen.
             calls: Requests that this run spent on the job.
         """
-        now = self._now()
+        now = self.now()
         refusals = [refusal for _, refusal in outcome.refused]
         unprocessed = sum(refusal.code == UNPROCESSED for refusal in refusals)
         with self.ledger.transaction() as connection:
@@ -248,7 +248,7 @@ class Outbox:
 
     def discard(self, job: OutboxJob, message: str) -> None:
         """Give a job up whose rows never counted; the next plan has them again."""
-        now = self._now()
+        now = self.now()
         with self.ledger.transaction() as connection:
             self._finish_rows(connection, job, DISCARDED, now)
             self._finish_job(connection, job, DISCARDED, now, message=message)
@@ -305,7 +305,8 @@ class Outbox:
             found: list[str] = list(connection.scalars(query))
         return set(found)
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """Return the present moment, which is later than the newest observation."""
         now = self._clock()
         if self._not_before is not None and now <= self._not_before:
             return self._not_before

@@ -6,7 +6,8 @@ children of what failed (plan.py).
 
 A parent is named by its Id or by our key. What a reference field names must be in Salesforce: the
 field takes its Id. What a sync model names in `parent_object` and `parent_key` may also be made by
-the same plan, before.
+the same plan, before. A sync model may tell a record's account too: nobody waits for it, but
+Salesforce locks it, so rows are sorted by it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import duckdb
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule
 
 PARENT_COLUMNS = ("parent_object", "parent_key")
+ACCOUNT_COLUMN = "account_id"
 BETWEEN = ";"
 
 
@@ -57,16 +59,20 @@ class ParentJoins:
     Args:
         references: Its fields that name a parent.
         is_named: Whether it has the columns `PARENT_COLUMNS`.
+        has_account: Whether it has the column `ACCOUNT_COLUMN`.
     """
 
     references: tuple[FieldRule, ...]
     is_named: bool
+    has_account: bool = False
 
     @classmethod
     def of(cls, rules: Sequence[FieldRule], columns: Collection[str]) -> ParentJoins:
         """Return the joins of a model with these fields and columns."""
         return cls(
-            tuple(rule for rule in rules if rule.refers_to), set(PARENT_COLUMNS) <= set(columns)
+            tuple(rule for rule in rules if rule.refers_to),
+            set(PARENT_COLUMNS) <= set(columns),
+            ACCOUNT_COLUMN in columns,
         )
 
     @property
@@ -107,6 +113,8 @@ class ParentJoins:
         ]
         if self.is_named:
             found.append("m.parent_object || ' ' || m.parent_key")
+        if self.has_account:
+            found.append(f"'Account ' || m.{ACCOUNT_COLUMN}")
         return f"nullif(concat_ws('{BETWEEN}', {', '.join(found)}), '')" if found else "null"
 
     def value(self, rule: FieldRule) -> str:

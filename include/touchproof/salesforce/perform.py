@@ -35,6 +35,7 @@ from touchproof.salesforce.outbox import (
     OutboxRow,
 )
 from touchproof.salesforce.result_files import ResultKind
+from touchproof.salesforce.retries import RetryPolicy, and_retried, locked_records, pieces_of
 from touchproof.salesforce.wire import Chunk, job_chunks
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class GroupResult:
-    """Say how one group of a plan went; with a `failure` its last job isn't settled yet."""
+    """Say how one group of a plan went; with a `failure` its last job isn't settled yet.
+
+    A row that was sent again is in the outcome of its last job alone.
+    """
 
     group: PlanGroup
     outcomes: tuple[JobOutcome, ...]
@@ -76,12 +80,20 @@ class GroupResult:
 
 
 def perform_group(
-    group: PlanGroup, client: Client, outbox: Outbox, waiting: Waiting, *, night: date, lane: str
+    group: PlanGroup,
+    client: Client,
+    outbox: Outbox,
+    waiting: Waiting,
+    *,
+    night: date,
+    lane: str,
+    retry: RetryPolicy = RetryPolicy(),  # noqa: B008  it is frozen
 ) -> GroupResult:
     """Send one group, job by job, each settled before the next is planned.
 
-    A call that Salesforce refuses or doesn't answer ends the group; the ledger then has what the
-    next run needs to go on.
+    Rows that another process had locked go again, in a few rounds of small jobs. A call that
+    Salesforce refuses or doesn't answer ends the group; the ledger then has what the next run
+    needs to go on.
     """
     outcomes: list[JobOutcome] = []
     before = client.counter.push_calls
@@ -89,6 +101,14 @@ def perform_group(
     try:
         for chunk in job_chunks(group):
             outcomes.append(_perform_job(chunk, client, outbox, waiting, night=night, lane=lane))
+        for wait in retry.waits(waiting.jitter):
+            pieces = pieces_of(group, locked_records(outcomes), retry)
+            if not pieces or not retry.may_go(pieces, client.counter.last_limit):
+                break
+            waiting.sleep(wait)
+            for chunk in (chunk for piece in pieces for chunk in job_chunks(piece)):
+                again = _perform_job(chunk, client, outbox, waiting, night=night, lane=lane)
+                outcomes = and_retried(outcomes, again)
     except SalesforceError as error:
         failure = error
     calls = client.counter.push_calls - before

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import pyarrow as pa
@@ -18,8 +18,12 @@ import pyarrow.compute as pc
 
 from touchproof.errors import ConfigurationError
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
-from touchproof.salesforce.org_model import ACCOUNT_COLUMN
-from touchproof.salesforce.parents import BETWEEN, PARENT_COLUMNS, find_parents
+from touchproof.salesforce.parents import (
+    ACCOUNT_COLUMN,
+    BETWEEN,
+    PARENT_COLUMNS,
+    find_parents,
+)
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import fetch_row
 from touchproof.warehouse import connect_memory
@@ -71,7 +75,10 @@ class PlanLimits:
 
 @dataclass(frozen=True)
 class PushPlan:
-    """Hold everything that one push would send, consent first."""
+    """Hold everything that one push would send, consent first.
+
+    `held_children` has, by object, the column `record` of those whose parents aren't there.
+    """
 
     groups: tuple[PlanGroup, ...]
     held: tuple[Held, ...]
@@ -79,6 +86,7 @@ class PushPlan:
     changed_records: int
     plan_hash: str
     waiting_reason: str | None
+    held_children: Mapping[str, pa.Table] = field(default_factory=dict)
 
     @property
     def changed_share(self) -> float:
@@ -122,6 +130,7 @@ def plan_push(
     models = _models_by_object(desired, rules)
     groups: list[PlanGroup] = []
     held: list[Held] = []
+    held_children: dict[str, pa.Table] = {}
     known = changed = 0
     with connect_memory() as connection:
         connection.register("acknowledged", acknowledged.select(list(ACKNOWLEDGED_COLUMNS)))
@@ -134,6 +143,7 @@ def plan_push(
             _note_planned(connection, found)
             groups += found
             held += comparison.held()
+            held_children[object_name] = comparison.held_children()
             known += comparison.count("acknowledged_records")
             changed += sum(group.rows.num_rows for group in found if group.kind == "values")
         groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))
@@ -146,13 +156,16 @@ def plan_push(
         changed_records=changed,
         plan_hash=plan_hash,
         waiting_reason=_waiting_reason(plan_hash, share, limits),
+        held_children=held_children,
     )
 
 
 def hold_children(
     group: PlanGroup, failed: Collection[tuple[str, str]]
 ) -> tuple[PlanGroup, frozenset[tuple[str, str]]]:
-    """Take the children of failed parents out of a group.
+    """Take the children that failed parents were to have out of a group.
+
+    A record that is there already hangs on its parents and is free.
 
     Args:
         group: What would go next.
@@ -161,7 +174,7 @@ def hold_children(
     Returns:
         The group without them, and (object, record) of each that is held.
     """
-    if not failed or "parents" not in group.rows.column_names:
+    if not failed or group.kind != "creation" or "parents" not in group.rows.column_names:
         return group, frozenset()
     names = {f"{name} {record}" for name, record in failed}
     is_free = [

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,9 +32,11 @@ from touchproof.salesforce.dead_letters import (
     list_dead_letters,
     resolve_all_but,
 )
+from touchproof.salesforce.follow import Follower, take_out
 from touchproof.salesforce.inputs import PushInputs, read_inputs
 from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
 from touchproof.salesforce.member_statuses import learn_statuses
+from touchproof.salesforce.moves import follow_merges, forget_moves, known_moves
 from touchproof.salesforce.observe import (
     Observation,
     compare_observed,
@@ -54,6 +57,7 @@ from touchproof.salesforce.report import (
     require_no_long_wait,
 )
 from touchproof.salesforce.resume import Resumed, resume
+from touchproof.salesforce.retries import RetryPolicy
 from touchproof.salesforce.spending import (
     OrgLimits,
     Spending,
@@ -176,6 +180,7 @@ class _Push:
         acknowledged = outbox.acknowledged()
         observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
         plan = self._plan(overlay(acknowledged, observation), outbox.first_push_night())
+        plan, _ = take_out(plan, known_moves(self.ledger, org_id))
         letters = len(list_dead_letters(self.ledger, org_id))
         seen = limits_seen(self.ledger)
         spending = self._spending(plan.groups, seen)
@@ -210,6 +215,8 @@ class _Push:
         plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
         if learn_statuses(client, outbox, plan, self.clock()):
             plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
+        moves = known_moves(self.ledger, org_id)
+        plan, gone = take_out(plan, moves)
         spending = self._spending(plan.sendable, OrgLimits.from_answer(client.limits()))
         sendable = spending.choice.groups
         reason = plan.waiting_reason or spending.waiting_reason
@@ -220,23 +227,40 @@ class _Push:
         failed = unfinished | _refused_in(resumed.outcomes)
         failed |= deferred_creations(plan.sendable, sendable)
         waiting_children: set[tuple[str, str]] = set()
+        send = partial(
+            perform_group,
+            client=client,
+            outbox=outbox,
+            waiting=waiting,
+            night=self.night,
+            lane=NIGHTLY,
+            retry=RetryPolicy(reserve_calls=spending.reserve.calls if spending.reserve else 0),
+        )
+        model = self.settings.org_model
+        follower = Follower(client, send, outbox, self.inputs, model, self.night, moves, gone)
+        follower.follow_known("consent")
         for group in sendable:
-            free, children = hold_children(_without(group, unfinished), failed)
+            free = follower.without_moved(_without(group, unfinished))
+            free, children = hold_children(free, failed)
             waiting_children |= children
-            result = perform_group(free, client, outbox, waiting, night=self.night, lane=NIGHTLY)
+            result = follower.follow(group, send(free))
             results.append(result)
             failed = failed | _refused_in(result.outcomes) | children
-            if result.failure is not None:
+            if result.failure is not None or follower.failure is not None:
                 break
-        waiting_records = unfinished | waiting_children
-        letters = self._close_dead_letters(org_id, plan, results, waiting_records)
-        report = self._report(plan, observation, results, letters, reason, resumed)
+        if len(sendable) == len(plan.groups):
+            follower.follow_known("values")
+        waiting_records = unfinished | waiting_children | follower.unsettled
+        letters = self._close_dead_letters(org_id, plan, results, waiting_records, follower)
+        report = self._report(
+            plan, observation, results, letters, reason, resumed, follower.results
+        )
         report = _with_calls(report, client, client.counter.last_limit or spending.limits.usage)
         report = replace(
             _with_spending(report, spending),
             held_children=report.held_children + len(waiting_children),
         )
-        _require_answered(resumed, results, report)
+        _require_answered(resumed, [*results, *follower.results], report)
         if unready is not None:
             raise PushFailedError(
                 unready.what,
@@ -267,6 +291,8 @@ class _Push:
         if observation.rows.num_rows:
             is_baseline = acknowledged.num_rows == 0
             outbox.acknowledge_observation(observation, is_baseline=is_baseline)
+        follow_merges(self.ledger, outbox.org_id, self.inputs.merged)
+        forget_moves(self.ledger, outbox.org_id, newest_extraction(self.inputs.observed))
         return observation
 
     def _plan(self, acknowledged: pa.Table, first_push_night: date | None) -> PushPlan:
@@ -293,10 +319,11 @@ class _Push:
         plan: PushPlan,
         results: Sequence[GroupResult],
         waiting: set[tuple[str, str]],
+        follower: Follower,
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
-        refusals = refused_records([o for result in results for o in result.outcomes])
-        still = {(refusal.object, refusal.record) for refusal in refusals} | waiting
+        outcomes = [o for result in (*results, *follower.results) for o in result.outcomes]
+        still = (_refused_in(outcomes) - follower.settled) | waiting
         sent = {result.group.name for result in results if result.failure is None}
         of_lane = lane_refusals(self.ledger, org_id, self.inputs.night)
         for group in plan.groups:
@@ -305,6 +332,11 @@ class _Push:
                 of_lane -= records  # what the lane couldn't write went through, or is in `still`
             else:
                 still |= records
+        # A child whose parent went away can't be sent, which mends nothing.
+        before = {(one.object, one.record_key) for one in list_dead_letters(self.ledger, org_id)}
+        for name in {name for name, _ in before} & set(plan.held_children):
+            held = plan.held_children[name].column("record").to_pylist()
+            still |= before & {(name, str(record)) for record in held}
         still |= of_lane
         resolve_all_but(self.ledger, org_id, still)
         return len(list_dead_letters(self.ledger, org_id))
@@ -317,10 +349,17 @@ class _Push:
         letters: int,
         reason: str | None,
         resumed: Resumed | None = None,
+        followed: Sequence[GroupResult] = (),
     ) -> PushReport:
         done = {result.group.name: result for result in results}
-        groups = tuple(_group_report(group, done.get(group.name)) for group in plan.groups)
-        refusals = refused_records([o for result in results for o in result.outcomes])
+        groups = tuple(
+            _group_report(group, result)
+            for group, result in [
+                *((group, done.get(group.name)) for group in plan.groups),
+                *((result.group, result) for result in followed),
+            ]
+        )
+        refusals = refused_records([o for result in (*results, *followed) for o in result.outcomes])
         return PushReport(
             night=self.night,
             handoff_night=self.inputs.night,
@@ -369,8 +408,8 @@ def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: 
     Raises:
         PushFailedError: Naming the call, or the job that isn't over.
     """
-    failure = results[-1].failure if results else None
-    failure = failure or resumed.failure
+    failures = [result.failure for result in results if result.failure is not None]
+    failure = failures[0] if failures else resumed.failure
     if failure is not None:
         raise PushFailedError(
             failure.what,

@@ -152,7 +152,7 @@ def require_good(report: PushReport, max_refused_share: float, few_refused: int)
             were sent (and more than `few_refused`) were refused.
     """
     consent = sum(group.refused for group in report.groups if group.kind == "consent")
-    moved = sum(row.action in ("forget", "route_to_contact") for row in report.refused_rows)
+    moved = sum(error_action(row.code).is_moved for row in report.refused_rows)
     if consent > moved:
         raise PushFailedError(
             f"Salesforce refused the consent of {consent} records",

@@ -9,7 +9,7 @@ last landed one ended, at midnight UTC, so that neighbouring windows overlap and
 record's newest version. A night that is repeated asks for the same window again, and what it finds
 supersedes the batch; the versions that the batch held before stay in it, since Salesforce shows a
 record's present alone, and an opt-out that the CRM's users gave may be an older version by then.
-Deleted records come with IsDeleted true.
+Deleted records come with IsDeleted true, merged ones with MasterRecordId too.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "CreatedDate",
         "SystemModstamp",
         "IsDeleted",
+        "MasterRecordId",
         "Touchproof_Key__c",
         "Touchproof_Stage__c",
         "Touchproof_Score__c",
@@ -95,6 +96,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "CreatedDate",
         "SystemModstamp",
         "IsDeleted",
+        "MasterRecordId",
         "Touchproof_Key__c",
         "Touchproof_Stage__c",
         "Touchproof_Score__c",
@@ -110,6 +112,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "CreatedDate",
         "SystemModstamp",
         "IsDeleted",
+        "MasterRecordId",
     ),
     "opportunities": (
         "Id",
@@ -277,8 +280,9 @@ def _with_earlier_versions(
         return table
     fields = list(FIELDS[entity])
     earlier = pa.concat_tables(
-        [pq.read_table(path, columns=fields) for path in batches[-1].part_paths]
-    ).cast(table.schema)
+        [table.slice(0, 0), *map(pq.read_table, batches[-1].part_paths)],
+        promote_options="default",  # a batch of an earlier release lacks fields
+    ).select(fields)
     gone = earlier.join(table.select(_VERSION), keys=_VERSION, join_type="left anti")
     merged = pa.concat_tables([table, gone.select(fields)])
     return merged.take(

@@ -69,11 +69,25 @@ class Control:
         """Apply changes of CRM users, all or none; return the ids, none if applied before.
 
         Args:
-            changes: Each `{op, object, record}`; op is create, update, delete or undelete.
+            changes: Each `{op, object, record}`; op is create, update, delete or undelete,
+                or a merge as `merge` makes it.
             key: Name of the set; the same name is applied once.
         """
         answer = self._ask("POST", "apply", {"changes": list(changes), "key": key})
         return tuple(answer["ids"])
+
+    def merge(self, object_name: str, master: str, *losers: str, **taken: str) -> None:
+        """Merge one or two records into a master, as a CRM user does.
+
+        Args:
+            object_name: Lead, Contact or Account.
+            master: Id of the record that stays.
+            losers: Ids of the others.
+            taken: Field values that the master takes from them.
+        """
+        record = {"Id": master, **taken}
+        change = {"op": "merge", "object": object_name, "record": record, "losers": losers}
+        self.apply([change])
 
     def refuse(
         self,

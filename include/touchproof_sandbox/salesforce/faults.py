@@ -89,6 +89,7 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "unprocessed records": ("GET", "jobs/ingest/*/unprocessedRecords"),
     "collections": ("PATCH", "composite/sobjects/*/*"),
     "query": ("GET", "query"),
+    "query all": ("GET", "queryAll"),
 }
 """Method and path of the steps of a push, by name."""
 

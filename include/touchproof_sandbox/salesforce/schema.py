@@ -15,6 +15,8 @@ from typing import Any, Literal
 API_VERSION = "64.0"
 INSTANCE_URL = "https://touchproof-sandbox.my.salesforce.com"
 ORG_ID = "00D5e000000TPRFEA4"
+MASTER_FIELD = "MasterRecordId"
+"""What a record that was merged into another says of that one."""
 SYSTEM_FIELDS = ("Id", "IsDeleted", "CreatedDate", "SystemModstamp")
 
 FieldType = Literal[
@@ -160,6 +162,10 @@ def _key() -> Field:
     return Field("Touchproof_Key__c", length=120, external_id=True, unique=True)
 
 
+def _master(object_name: str) -> Field:
+    return Field(MASTER_FIELD, "reference", 18, writable=False, refers_to=object_name)
+
+
 def _touchproof_person() -> tuple[Field, ...]:
     return (
         _key(),
@@ -186,6 +192,8 @@ _DECLARED = (
             Field("Status", "picklist", 255),
             Field("IsConverted", "boolean", writable=False),
             Field("ConvertedContactId", "reference", 18, writable=False, refers_to="Contact"),
+            Field("ConvertedAccountId", "reference", 18, writable=False, refers_to="Account"),
+            _master("Lead"),
             Field("HasOptedOutOfEmail", "boolean"),
             Field("DoNotCall", "boolean"),
             Field("Country", length=80),
@@ -199,6 +207,7 @@ _DECLARED = (
         (
             *_system(),
             Field("AccountId", "reference", 18, refers_to="Account"),
+            _master("Contact"),
             Field("FirstName", length=40),
             Field("LastName", length=80, required=True),
             Field("Email", "email", 80),
@@ -216,6 +225,7 @@ _DECLARED = (
         (
             *_system(),
             Field("Name", length=255, required=True),
+            _master("Account"),
             Field("Type", "picklist", 255),
             Field("BillingCountry", length=80),
             Field("BillingPostalCode", length=20),

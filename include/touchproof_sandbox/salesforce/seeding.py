@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchproof_sandbox.salesforce.errors import ApiError, Refusal
+from touchproof_sandbox.salesforce.merging import merge
 from touchproof_sandbox.salesforce.rules import Check, check_of
 from touchproof_sandbox.salesforce.schema import OBJECTS, SObject
 from touchproof_sandbox.salesforce.storage import Storage, format_moment
@@ -116,13 +117,16 @@ def apply_changes(
     Args:
         storage: The org's state.
         changes: Each `{op, object, record}`; op is create (insert), update, upsert, delete or
-            undelete. A record may set read-only fields (that is how a lead is converted), its
-            Id and its SystemModstamp, which is the clock's otherwise; one before the clock
-            becomes the clock's, because no org shows a change later as made earlier.
+            undelete; or `{op: merge, object, record, losers}`, where the record is the master with
+            the values that it takes from the losers (their Ids). A record may set read-only fields
+            (that is how a lead is converted), its Id and its SystemModstamp, which is the clock's
+            otherwise; one before the clock becomes the clock's, because no org shows a change
+            later as made earlier.
         key: Name of this set of changes; a set that was applied isn't applied again.
 
     Returns:
-        `{applied: bool, ids: [...]}`, the ids empty if the set was applied before.
+        `{applied: bool, ids: [...]}`, of a merge the master's; the ids empty if the set was
+        applied before.
 
     Raises:
         ApiError: 400 for an operation, object or field that isn't, or a row that is refused.
@@ -142,13 +146,15 @@ def apply_changes(
 
 def _apply_one(storage: Storage, number: int, change: Mapping[str, Any]) -> str:
     operation = _OPERATIONS.get(str(change.get("op")))
-    if operation is None:
+    if operation is None and change.get("op") != "merge":
         raise ApiError(400, "INVALID_OPERATION", f"change {number}: no op {change.get('op')}")
     sobject = sobject_of(str(change.get("object")))
     row = {name: text_of(value) for name, value in change["record"].items()}
     unknown = [name for name in row if name not in sobject.by_name]
     if unknown:
         raise ApiError(400, "INVALID_FIELD", f"change {number}: no field {', '.join(unknown)}")
+    if operation is None:
+        return merge(storage, sobject, row, [str(loser) for loser in change["losers"]])
     at = row.pop("SystemModstamp", None)
     stamp = None if at is None else format_moment(max(storage.now, datetime.fromisoformat(at)))
     writer = Writer(storage, sobject.name, privileged=True)

@@ -27,7 +27,7 @@ from touchproof_sandbox.salesforce.neighbours import (
 from touchproof_sandbox.salesforce.org_rules import OrgRules
 from touchproof_sandbox.salesforce.planted import PlantedRefusals
 from touchproof_sandbox.salesforce.rules import Check, check_of, missing_fields
-from touchproof_sandbox.salesforce.schema import OBJECTS, SObject, long_id
+from touchproof_sandbox.salesforce.schema import MASTER_FIELD, OBJECTS, SObject, long_id
 from touchproof_sandbox.salesforce.storage import Record, Storage
 
 Operation = Literal["insert", "update", "upsert", "delete", "hardDelete", "undelete"]
@@ -227,6 +227,8 @@ class Writer:
                     record["CreatedDate"] = record["CreatedDate"] or moment
                 if operation in {"delete", "undelete"}:
                     record["IsDeleted"] = "true" if operation == "delete" else "false"
+                if operation == "undelete" and MASTER_FIELD in record:
+                    record[MASTER_FIELD] = None
             if operation == "hardDelete":
                 self._storage.db.executemany(
                     f'delete from "{self.sobject.name}" where Id = ?',  # noqa: S608

@@ -128,6 +128,29 @@ links as (
 
     union all
 
+    -- Whoever merges two records says that they are one person.
+    select
+        'lead' as left_type,
+        lead_id as left_value,
+        'lead' as right_type,
+        master_lead_id as right_value,
+        created_at as first_seen_at
+    from {{ ref('stg_salesforce__leads') }}
+    where master_lead_id is not null
+
+    union all
+
+    select
+        'contact' as left_type,
+        contact_id as left_value,
+        'contact' as right_type,
+        master_contact_id as right_value,
+        created_at as first_seen_at
+    from {{ ref('stg_salesforce__contacts') }}
+    where master_contact_id is not null
+
+    union all
+
     -- The key of a lead that we created names its registration.
     select
         'lead' as left_type,

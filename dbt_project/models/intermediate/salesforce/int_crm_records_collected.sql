@@ -27,13 +27,18 @@ records as (
 
 ),
 
--- Somebody in the CRM said it of this very record, once: that we never take back.
+-- Somebody in the CRM said it of this very record, once, or of one that was merged into it: that we
+-- never take back.
 crm_opt_outs as (
 
     select distinct
-        record_type,
-        record_id
-    from {{ ref('stg_salesforce__opt_out_versions') }}
+        opt_out_versions.record_type,
+        coalesce(merged.master_id, opt_out_versions.record_id) as record_id
+    from {{ ref('stg_salesforce__opt_out_versions') }} as opt_out_versions
+    left join {{ ref('int_crm_records_merged') }} as merged
+        on
+            opt_out_versions.record_type = lower(merged.object)
+            and opt_out_versions.record_id = merged.salesforce_id
 
 ),
 

@@ -28,6 +28,10 @@ renamed as (
         {{ try_cast('CreatedDate', 'timestamp') }} as created_at,
         {{ try_cast('SystemModstamp', 'timestamp') }} as system_modified_at,
         coalesce({{ try_cast('IsDeleted', 'boolean') }}, false) as is_deleted,
+        -- Of a record that was merged into another, which is its master.
+        case
+            when {{ try_cast('IsDeleted', 'boolean') }} then {{ clean_text('MasterRecordId') }}
+        end as master_contact_id,
         _batch_id,
         _window_end,
         _landed_at

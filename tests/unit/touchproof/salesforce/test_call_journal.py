@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -19,9 +20,13 @@ from touchproof.settings import Settings
 NIGHT = date(2026, 6, 28)
 
 
-def journal(settings: Settings, lane: str = "nightly") -> LedgerJournal:
-    clock = datetime(2026, 6, 29, 2, tzinfo=UTC)
-    return LedgerJournal(Ledger.of(settings), lane, NIGHT, lambda: clock)
+NOW = datetime(2026, 6, 29, 2, tzinfo=UTC)
+
+
+def journal(
+    settings: Settings, lane: str = "nightly", clock: Callable[[], datetime] = lambda: NOW
+) -> LedgerJournal:
+    return LedgerJournal(Ledger.of(settings), lane, NIGHT, clock)
 
 
 def usage(used: int) -> LimitUsage:
@@ -106,3 +111,22 @@ def test_a_lost_answer_counts_until_the_org_says_otherwise(settings: Settings) -
     calls.answered(calls.sent("GET limits"), usage(6))
 
     assert (before, calls.calls) == (2, 2)
+
+
+@pytest.mark.parametrize(("arrived", "counted"), [(True, 5), (False, 4)])
+def test_a_call_of_yesterday_that_leaves_the_orgs_count_hides_no_lost_one(
+    settings: Settings, arrived: bool, counted: int
+) -> None:
+    moment = NOW - timedelta(hours=24)
+    kept = journal(settings, clock=lambda: moment)
+    kept.answered(kept.sent("GET limits"), usage(1))
+    moment = NOW - timedelta(minutes=10)
+    kept.answered(kept.sent("GET limits"), usage(2))
+    moment = NOW - timedelta(minutes=1)
+    kept.answered(kept.sent("GET limits"), usage(3))
+    kept.unanswered(kept.sent("POST jobs/ingest"), is_unsent=False)
+    moment = NOW
+    # Yesterday's call isn't in the org's count any more.
+    kept.answered(kept.sent("GET limits"), usage(4 if arrived else 3))
+    kept.close()
+    assert count_push_calls(Ledger.of(settings)) == counted

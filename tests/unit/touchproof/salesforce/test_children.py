@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
-from touchproof.salesforce.push import PushReport, run_push
+from touchproof.salesforce.push import PushReport, dead_letters, run_push
 from touchproof.salesforce.rules import read_field_rules
 
 PROFILE, PROFILES = "Touchproof_Profile__c", "sync_profiles"
@@ -147,3 +147,67 @@ def test_the_child_of_a_refused_parent_is_held_until_the_parent_goes(crm: Any) -
     second = push(crm)
     assert (second.refused, second.held_children, second.dead_letters) == (0, 0, 0)
     assert {profile["Lead__c"] for profile in crm.stored(PROFILE)} == set(leads)
+
+
+def test_a_refused_child_stays_a_dead_letter_while_its_parent_is_away(crm: Any) -> None:
+    crm.want("sync_lead_attributes", record_key="app:1", LastName="New", Company="None")
+    crm.publish()
+    push(crm)
+    (lead,) = [str(one["Id"]) for one in crm.stored("Lead")]
+    crm.want(PROFILES, **wanted(lead))
+    crm.publish()
+    crm.control.refuse(PROFILE, "Touchproof_Key__c", "profile:1", "STRING_TOO_LONG")
+    assert push(crm).dead_letters == 1
+
+    # The handoff names a lead that isn't there: nothing is mended by that.
+    crm.want(PROFILES, **wanted("app:9"))
+    crm.publish()
+    away = push(crm)
+    assert (away.planned, away.held_children, away.dead_letters) == (0, 1, 1)
+    (letter,) = dead_letters(crm.settings)
+    assert (letter.code, letter.owner) == ("STRING_TOO_LONG", "marketing operations")
+
+    crm.control.stop_refusing()
+    crm.want(PROFILES, **wanted(lead))
+    crm.publish()
+    assert push(crm).dead_letters == 0
+
+
+def test_a_refused_child_stays_a_dead_letter_while_its_parent_is_refused(crm: Any) -> None:
+    lead = crm.lead(LastName="L")
+    crm.want("sync_lead_consent", salesforce_id=lead, Touchproof_Email_Consent__c="unknown")
+    crm.want(PROFILES, **wanted(lead))
+    crm.publish()
+    crm.control.refuse(PROFILE, "Touchproof_Key__c", "profile:1", "STRING_TOO_LONG", times=1)
+    push(crm)
+    crm.control.refuse("Lead", "Id", lead, "ENTITY_IS_DELETED", times=1)
+    crm.want("sync_lead_consent", salesforce_id=lead, Touchproof_Email_Consent__c="opted_in")
+    crm.publish()
+    held = push(crm)
+    assert (held.refused, held.held_children, held.dead_letters) == (1, 1, 2)
+    assert push(crm).dead_letters == 0
+
+
+def test_a_row_that_only_changes_what_is_there_makes_nothing(crm: Any) -> None:
+    """The profile of a merged lead is emptied where there is one."""
+    master, loser = crm.lead(LastName="M"), crm.lead(LastName="L")
+    crm.rows["sync_lead_attributes"] = []
+    crm.want(PROFILES, **wanted(loser, "profile:loser"))
+    crm.publish()
+    push(crm)
+    crm.control.merge("Lead", master, loser)
+    emptied = {"is_creation": False, "First_Touch_Channel__c": None}
+    crm.want(PROFILES, **{**wanted(None, "profile:loser"), **emptied})
+    crm.want(PROFILES, **{**wanted(None, "profile:never"), **emptied})
+    crm.want(PROFILES, **wanted(master, "profile:master"))
+    crm.next_night()
+    crm.publish()
+
+    assert push(crm).pushed == 2
+
+    found = {one["Touchproof_Key__c"]: one for one in crm.stored(PROFILE)}
+    assert set(found) == {"profile:loser", "profile:master"}
+    assert found["profile:loser"]["Lead__c"] is None
+    assert found["profile:loser"]["First_Touch_Channel__c"] is None
+    assert found["profile:master"]["Lead__c"] == master
+    assert push(crm).planned == 0

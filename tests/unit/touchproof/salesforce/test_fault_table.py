@@ -399,9 +399,41 @@ RESULTS = [
 ]
 ROWS = [
     Case(
-        "row: locked",
+        "row: locked once",
         lambda c: c.refuse("Lead", "LastName", "New 1", "UNABLE_TO_LOCK_ROW", times=1),
+    ),
+    Case(
+        "row: locked until the last retry",
+        lambda c: c.refuse("Lead", "LastName", "New 1", "UNABLE_TO_LOCK_ROW", times=3),
+        is_long=True,
+    ),
+    Case(
+        "row: locked for longer than a push retries",
+        lambda c: c.refuse("Lead", "LastName", "New 1", "UNABLE_TO_LOCK_ROW"),
         letters=1,
+    ),
+    Case(
+        "row: opt-out locked for a while",
+        lambda c: c.refuse("Lead", "LastName", "Lead 3", "UNABLE_TO_LOCK_ROW", times=2),
+    ),
+    Case(
+        "row: locked, and the answer to its retry lost",
+        several(
+            lambda c: c.refuse("Lead", "LastName", "New 1", "UNABLE_TO_LOCK_ROW", times=1),
+            lambda c: c.cut(step("create job", after=2), "after"),
+        ),
+        ("failed",),
+        letters=1,
+    ),
+    Case(
+        "row: locked, and its retry refused for what it says",
+        several(
+            lambda c: c.refuse("Lead", "LastName", "New 1", "UNABLE_TO_LOCK_ROW", times=1),
+            lambda c: c.answer_error(step("create job", after=2), 400, "INVALIDJOB"),
+        ),
+        ("failed",),
+        letters=1,
+        is_long=True,
     ),
     Case(
         "row: validation rule",

@@ -323,6 +323,42 @@ def test_the_opt_out_of_a_lead_that_was_converted_meanwhile_goes_to_its_contact(
     assert world.crm.control.counters().calls == 0
 
 
+def test_the_opt_out_of_a_lead_that_was_merged_meanwhile_goes_to_its_master(
+    world: LaneWorld,
+) -> None:
+    loser, between, master = [world.crm.lead(LastName=name) for name in "lbm"]
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", loser)
+    world.hand_over()
+    world.crm.control.merge("Lead", between, loser)
+    world.crm.control.merge("Lead", master, between)
+    world.say("ann@example.test", "opted_out")
+
+    report = world.tick()
+
+    assert world.crm.records()[master]["HasOptedOutOfEmail"] == "true"
+    assert (report.opt_outs, report.refused) == (1, 2)
+    world.crm.control.reset_counters()
+    world.tick()
+    assert world.crm.control.counters().calls == 0
+
+
+def test_the_opt_out_of_a_lead_that_is_just_gone_is_tried_once(world: LaneWorld) -> None:
+    lead = world.crm.lead()
+    world.know("p1", "email:ann@example.test")
+    world.hold("p1", lead)
+    world.hand_over()
+    world.crm.control.apply([{"op": "delete", "object": "Lead", "record": {"Id": lead}}])
+    world.say("ann@example.test", "opted_out")
+
+    report = world.tick()
+
+    assert [row.code for row in report.refused_rows] == ["ENTITY_IS_DELETED"]
+    world.crm.control.reset_counters()
+    world.tick()
+    assert world.crm.control.counters().calls == 0
+
+
 def test_a_contact_that_knows_of_the_opt_out_isnt_told_again_for_the_lead_it_came_from(
     world: LaneWorld,
 ) -> None:

@@ -77,8 +77,8 @@ def write(path: str, *, after: int = 0, times: int | None = 1) -> Calls:
 CONTACTS, OPT_OUTS = write("Contact/Id"), write("Lead/Id")
 ROUTED = write("Contact/Id", after=1)
 NEW = write(NEW_PATH)
-CONVERTED = step("query")
-ARRIVED = step("query", after=1)
+CONVERTED = step("query all")
+ARRIVED = step("query")
 
 
 def again(calls: Calls, times: int | None) -> Calls:

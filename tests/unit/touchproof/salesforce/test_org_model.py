@@ -152,3 +152,38 @@ def test_an_opt_out_by_day_reaches_the_account(person_accounts: Any) -> None:
     assert account["PersonHasOptedOutOfEmail"] == "true"
     assert account["Touchproof_Email_Consent__pc"] == "opted_out"
     assert world.tick().push_calls == 0
+
+
+@pytest.mark.parametrize("lane", ["nightly", "new-leads"])
+@pytest.mark.parametrize("is_person", [True, False])
+def test_the_opt_out_of_a_lead_that_became_a_person_reaches_the_account(
+    person_accounts: Any, lane: str, is_person: bool
+) -> None:
+    crm = person_accounts
+    lead = crm.lead()
+    for model in (CONSENT, "sync_lead_attributes"):
+        crm.rows.setdefault(model, [])
+    if lane == "nightly":
+        crm.want("sync_lead_consent", salesforce_id=lead, **OPT_OUT)
+        crm.publish()
+    else:
+        crm.control.set_clock(NOON)
+        world = LaneWorld(crm)
+        world.know("p1", "email:ann@example.test")
+        world.hold("p1", lead)
+        world.hand_over()
+        world.say("ann@example.test", "opted_out")
+    if not is_person:  # a firm, with two people
+        _made(crm, "Contact", LastName="Other", AccountId=crm.account)
+    crm.change("Lead", lead, IsConverted="true", ConvertedContactId=crm.contact,
+               ConvertedAccountId=crm.account)  # fmt: skip
+
+    if lane == "nightly":
+        push(crm)
+    else:
+        world.tick()
+
+    (account,) = crm.stored("Account")
+    contact = next(one for one in crm.stored("Contact") if one["Id"] == crm.contact)
+    assert account["PersonHasOptedOutOfEmail"] == str(is_person).lower()
+    assert contact["HasOptedOutOfEmail"] == str(not is_person).lower()

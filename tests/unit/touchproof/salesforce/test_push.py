@@ -255,7 +255,7 @@ def test_a_refused_record_is_named_not_acknowledged_and_comes_again(crm: Any) ->
 
 def test_replay_sends_only_the_records_with_a_dead_letter(crm: Any) -> None:
     leads = three_leads(crm)
-    crm.control.refuse("Lead", "Id", leads[1], "UNABLE_TO_LOCK_ROW", times=1)
+    crm.control.refuse("Lead", "Id", leads[1], "SERVER_UNAVAILABLE", times=1)
     push(crm)
     crm.want("sync_lead_attributes", salesforce_id=leads[0], Touchproof_Stage__c="other")
     crm.publish()
@@ -393,7 +393,7 @@ def test_many_rows_go_by_upload_and_every_result_is_matched_by_key(crm: Any) -> 
             {"salesforce_id": lead, "Touchproof_Stage__c": "engaged"}
         )
     crm.publish()
-    crm.control.refuse("Lead", "Id", leads[17], "UNABLE_TO_LOCK_ROW")
+    crm.control.refuse("Lead", "Id", leads[17], "STRING_TOO_LONG")
 
     report = push(crm)
 
