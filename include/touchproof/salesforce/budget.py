@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
 from touchproof.salesforce.compare import PlanGroup
-from touchproof.salesforce.wire import job_chunks
+from touchproof.salesforce.tables import Rows, count_distinct
+from touchproof.salesforce.wire import JobSize, job_sizes
 
 BATCH_ROWS = 10_000
 """Rows that Salesforce puts into one internal batch of a Bulk 2.0 job."""
@@ -78,22 +79,19 @@ class CostEstimate:
     marketo_delay_hours: float = 0.0
 
 
-def is_small(content: bytes) -> bool:
+def is_small(size: JobSize) -> bool:
     """Tell whether a job's CSV fits into the one call that creates, uploads and closes it."""
-    return (
-        len(content) <= MULTIPART_MAX_CHARACTERS
-        or len(content.decode()) <= MULTIPART_MAX_CHARACTERS
-    )
+    return size.characters <= MULTIPART_MAX_CHARACTERS
 
 
 def estimate_cost(groups: Sequence[PlanGroup]) -> CostEstimate:
     """Count what it takes to send these groups, by their real encoded bytes."""
     jobs = batches = calls = 0
     for group in groups:
-        for chunk in job_chunks(group):
+        for size in job_sizes(group):
             jobs += 1
-            batches += math.ceil(chunk.rows.num_rows / BATCH_ROWS)
-            calls += (1 if is_small(chunk.content) else 3) + _EXPECTED_POLLS + _RESULT_FILES
+            batches += math.ceil(size.rows / BATCH_ROWS)
+            calls += (1 if is_small(size) else 3) + _EXPECTED_POLLS + _RESULT_FILES
     touched = _records_by_object(group for group in groups if group.object in MARKETO_OBJECTS)
     return CostEstimate(
         rows=sum(group.rows.num_rows for group in groups),
@@ -118,11 +116,12 @@ def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
 
 
 def _cells(group: PlanGroup) -> int:
-    return sum(len(column) - column.null_count for column in map(group.rows.column, group.fields))
+    counts = group.rows.aggregate(", ".join(f'count("{field}")' for field in group.fields))
+    return sum(int(count) for count in counts)
 
 
 def _records_by_object(groups: Iterable[PlanGroup]) -> list[int]:
-    records: dict[str, set[str | None]] = {}
+    rows: dict[str, list[Rows]] = {}
     for group in groups:
-        records.setdefault(group.object, set()).update(group.rows.column("record").to_pylist())
-    return [len(found) for found in records.values()]
+        rows.setdefault(group.object, []).append(group.rows)
+    return [count_distinct("record", found) for found in rows.values()]
