@@ -225,7 +225,7 @@ def _parent_objects(
     for rows in desired.values():
         if "parent_object" in rows.column_names:
             (found,) = rows.aggregate("list(distinct parent_object)")
-            named |= set(found or ())
+            named |= {name for name in found or () if name is not None}
     return named
 
 
