@@ -14,6 +14,7 @@ there or in the same plan; else the record is held back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from touchproof.salesforce.tables import Rows, fetch_row
 Operation = Literal["update", "upsert", "insert"]
 Kind = Literal["consent", "creation", "values"]
 KIND_ORDER: tuple[Kind, ...] = ("consent", "creation", "values")
+_JOINED_ROWS = 500_000
 _MAY_GO = "is_allowed and not is_orphan"
 
 
@@ -123,8 +125,10 @@ class Comparison:
         self._mark_acknowledged(present)
         for number, model in enumerate(self.models):
             self._mark_desired(number, model, desired[model], present[model])
-        self._open()
-        self._join([self._wanted(desired[model], present[model]) for model in self.models])
+        wanted = [self._wanted(desired[model], present[model]) for model in self.models]
+        # A row of two sides' cells is wide, so not all of them are joined at once.
+        parts = [self._join(part, wanted) for part in range(self._open())]
+        self.compared = " union all ".join(f"select * from {rows.sql}" for rows in parts)  # noqa: S608
         self._count()
 
     def groups(self) -> list[PlanGroup]:
@@ -252,19 +256,26 @@ class Comparison:
                 todo="Nothing was sent; correct the model so that it has one row per record.",
             )
 
-    def _open(self) -> None:
-        """Make `open_records`: those that may have something to say."""
+    def _open(self) -> int:
+        """Make `open_records`: those that may have something to say; return how many parts."""
         named = " union ".join(
             f"select record from desired_{n} where not coalesce(is_same, false)"  # noqa: S608
             for n, _ in enumerate(self.models)
         )
         self.connection.execute(f"create or replace temp table open_records as {named}")
+        (count,) = fetch_row(self.connection, "select count(*) from open_records")
+        return max(math.ceil(int(count) / _JOINED_ROWS), 1)
 
-    def _join(self, wanted: Sequence[str]) -> None:
-        """Write `compared`: the open records, with what each of their cells would say."""
+    def _join(self, part: int, wanted: Sequence[str]) -> Rows:
+        """Write one part of the open records, with what each of their cells would say."""
+        self.connection.execute(
+            "create or replace temp table open_part as select record from open_records "
+            "order by record limit $1 offset $2",
+            [_JOINED_ROWS, part * _JOINED_ROWS],
+        )
         numbers = range(len(wanted))
         joins = " ".join(
-            f"left join (select * from ({sql}) where record in (select record from open_records)) "  # noqa: S608
+            f"left join (select * from ({sql}) where record in (select record from open_part)) "  # noqa: S608
             f"as wanted_{n} on everything.record = wanted_{n}.record"
             for n, sql in enumerate(wanted)
         )
@@ -280,15 +291,15 @@ class Comparison:
             _Cell(rule, n, f"wanted_{source[rule.sync_model]}")
             for n, rule in enumerate(self.rules, start=1)
         ]
-        is_open = "record_key in (select record from open_records)"
+        is_open = "record_key in (select record from open_part)"
         known = self._extracted(len(cells) + 1, is_open)
         values = "".join(
             f", e[{n}] is not null as known_{n}, e[{n}] ->> '$' as value_{n}"
             for n, _ in enumerate(cells, start=1)
         )
         self.connection.execute("set preserve_insertion_order = false")  # it costs memory
-        self.compared = Rows.query(
-            self.folder / f"{self.object}-compared.parquet",
+        compared = Rows.query(
+            self.folder / f"{self.object}-compared-{part}.parquet",
             self.connection,
             f"""
             with known as (
@@ -305,7 +316,7 @@ class Comparison:
                     coalesce({first["parents"]}) as parents,
                     a.record is not null as is_acknowledged
                     {"".join(cell.joined for cell in cells)}
-                from open_records as everything
+                from open_part as everything
                 {joins}
                 left join known as a on everything.record = a.record
             ),
@@ -324,6 +335,7 @@ class Comparison:
             """,  # noqa: S608
         )
         self.connection.execute("reset preserve_insertion_order")
+        return compared
 
     def _count(self) -> None:
         """Count what is held, and the cells of each group, in one look at `compared`."""
@@ -338,7 +350,7 @@ class Comparison:
                 wanted[f"{kind} {field}"] = f'count("{field}") filter ({condition})'
         found = fetch_row(
             self.connection,
-            f"select {', '.join(wanted.values())} from {self.compared.sql}",  # noqa: S608
+            f"select {', '.join(wanted.values())} from ({self.compared})",  # noqa: S608
         )
         self.counts = {name: int(count) for name, count in zip(wanted, found, strict=True)}
 
@@ -353,7 +365,7 @@ class Comparison:
         rows = Rows.query(
             self.folder / f"{self.object}-{kind}.parquet",
             self.connection,
-            f"select record, record_key, salesforce_id, {columns} from {self.compared.sql} "  # noqa: S608
+            f"select record, record_key, salesforce_id, {columns} from ({self.compared}) "  # noqa: S608
             f"where {condition} and {_any_sent(used)} order by record",
         )
         # Salesforce sets an unnamed checkbox by itself, so nothing is known about it then.

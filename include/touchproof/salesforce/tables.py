@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -70,14 +71,9 @@ class Rows:
     @property
     def sql(self) -> str:
         """Return the rows as DuckDB reads them; in their order only where nothing joins them."""
-        found = f"read_parquet({quoted(self.path)}"
         if (self.start, self.num_rows) == (0, self._in_file):
-            return f"{found}, hive_partitioning = false)"
-        last = self.start + self.num_rows - 1
-        return (
-            f"(select * exclude (file_row_number) from {found}, hive_partitioning = false, "  # noqa: S608
-            f"file_row_number = true) where file_row_number between {self.start} and {last})"
-        )
+            return f"read_parquet({quoted(self.path)}, hive_partitioning = false)"
+        return f"(select * exclude (file_row_number) from ({self._numbered}))"  # noqa: S608
 
     def slice(self, start: int, count: int) -> Rows:
         """Return at most `count` rows from the row `start` of this run on."""
@@ -107,14 +103,12 @@ class Rows:
 
     def column(self, name: str) -> pa.ChunkedArray[Any]:
         """Return one column, in memory."""
-        with pq.ParquetFile(self.path) as file:
-            schema = file.schema_arrow.field(name).type
-        return pa.chunked_array([batch.column(0) for batch in self.batches([name])], schema)
+        columns = [batch.column(0) for batch in self.batches([name])]
+        return pa.chunked_array(columns, self.schema.field(name).type)
 
     def to_table(self) -> pa.Table:
         """Return all rows, in memory; for a few of them."""
-        with pq.ParquetFile(self.path) as file:
-            return pa.Table.from_batches(self.batches(), file.schema_arrow)
+        return pa.Table.from_batches(self.batches(), self.schema)
 
     def to_pylist(self) -> list[dict[str, Any]]:
         """Return all rows as dictionaries; for a few of them."""
@@ -141,8 +135,34 @@ class Rows:
         with connect_scratch(self.path.parent) as connection:
             for name, table in tables.items():
                 connection.register(name, table)
-            sql = f"select * from {self.sql} as r where {condition}"  # noqa: S608
-            return Rows.query(fresh_path(self.path), connection, sql)
+            sql = (
+                f"select file_row_number from ({self._numbered}) as r "  # noqa: S608
+                f"where {condition} order by file_row_number"
+            )
+            numbers = connection.sql(sql).to_arrow_table().column(0)
+        return Rows.write(fresh_path(self.path), self._taken(numbers), self.schema)
+
+    def _taken(self, numbers: pa.ChunkedArray[Any]) -> Iterator[pa.Table]:
+        """Yield the rows of these numbers; DuckDB's joins would lose the order."""
+        kept = numbers.to_numpy()
+        first = self.start
+        for batch in self.batches():
+            begin, end = np.searchsorted(kept, (first, first + batch.num_rows))
+            yield pa.Table.from_batches([batch.take(pa.array(kept[begin:end] - first))])
+            first += batch.num_rows
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Return the names and types of the columns."""
+        return pq.read_schema(self.path)
+
+    @property
+    def _numbered(self) -> str:
+        last = self.start + self.num_rows - 1
+        return (
+            f"select * from read_parquet({quoted(self.path)}, hive_partitioning = false, "  # noqa: S608
+            f"file_row_number = true) where file_row_number between {self.start} and {last}"
+        )
 
     @property
     def _in_file(self) -> int:

@@ -36,6 +36,7 @@ from touchproof_sandbox.salesforce.schema import ORG_ID
 FIRST_NIGHT = date(2026, 6, 28)
 _FOLDER = tempfile.TemporaryDirectory(prefix="small-crm-")
 _NUMBERS = itertools.count()
+_ROW_GROUP = 122_880  # of files that DuckDB writes, as publish does
 
 RULES = [
     ("Lead", "HasOptedOutOfEmail", "touchproof", "overwrite", True, "sync_lead_consent", "boolean"),
@@ -360,7 +361,7 @@ def commit_handoff(settings: Settings, night: date, tables: Mapping[str, pa.Tabl
     files = []
     for name, table in tables.items():
         path = temporary / "sync" / f"{name}.parquet"
-        pq.write_table(table, path)
+        pq.write_table(table, path, row_group_size=_ROW_GROUP)
         files.append(HandoffFile(f"sync/{name}.parquet", table.num_rows, sha256_of(path)))
     hashes = {file.name: file.sha256 for file in files}
     version = version_name(night, hashes)
