@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -16,6 +18,8 @@ from touchproof.salesforce.canonical import CLEAR
 from touchproof.salesforce.canonical import canonical as canonical_of_one
 from touchproof.salesforce.plan import PlanLimits, PushPlan
 from touchproof.salesforce.rules import KEY_FIELD, read_field_rules
+from touchproof.salesforce.tables import fetch_row
+from touchproof.warehouse import connect_memory
 
 canonical = cache(canonical_of_one)  # few values, and each would open a database
 FREELY = PlanLimits(max_changed_share=1.0)
@@ -190,6 +194,42 @@ def test_the_order_of_the_input_changes_nothing(tables: Any) -> None:
     assert forth.groups[0].rows.to_table().equals(back.groups[0].rows.to_table())
     changed = [*rows[:-1], {**rows[-1], "Touchproof_Stage__c": "other"}]
     assert plan(tables, {ATTRIBUTES: changed}).plan_hash != forth.plan_hash
+
+
+def test_the_hash_is_one_of_what_the_rows_say_in_memory_too(tables: Any) -> None:
+    """A plan that waits is confirmed by its hash, so the hash of the same plan never changes."""
+    rows = [
+        {"salesforce_id": f"00Q{n}", "Touchproof_Stage__c": f"s{n}", "Touchproof_Score__c": f"{n}"}
+        for n in range(30)
+    ]
+    known = {("Lead", f"00Q{n}"): {"Touchproof_Stage__c": "s1"} for n in range(20)}
+    result = plan(tables, {ATTRIBUTES: [*rows, {"record_key": "app:1", "LastName": "é"}]}, known)
+    content = []
+    with connect_memory() as connection:
+        for group in result.groups:
+            connection.register("rows", group.rows.to_table())
+            cells = ", ".join(f'"{name}"' for name in ("record", *group.fields))
+            digest = fetch_row(
+                connection, f"select bit_xor(md5_number(to_json([{cells}])::varchar)) from rows"
+            )
+            fields = list(group.fields)
+            content.append((group.name, fields, group.rows.num_rows, str(digest[0])))
+    assert len(content) == 2
+    assert result.plan_hash == hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    assert result.plan_hash == "27fa87b8e2e7b442"
+
+
+def test_a_text_in_another_form_is_the_same_text_and_another_text_never(tables: Any) -> None:
+    """Texts that look alike in JSON: records are dismissed by them before cells are compared."""
+    texts = ["a", "a b", 'a"b', "a\\b", "a\tb", "é", "null", '","', "[", "\x01"]
+    for known in texts:
+        for wanted in texts:
+            row = {"salesforce_id": "00Q1", "Touchproof_Stage__c": wanted}
+            settled = {"Touchproof_Score__c": None, "Touchproof_Source__c": None}
+            told = {"Touchproof_Stage__c": known, **settled}
+            result = plan(tables, {ATTRIBUTES: [row]}, {("Lead", "00Q1"): told})
+            expected = {} if known == wanted else {"00Q1": {"Touchproof_Stage__c": wanted}}
+            assert sent(result).get("Lead update values", {}) == expected
 
 
 def test_a_record_that_comes_twice_or_without_a_key_stops_the_plan(tables: Any) -> None:
