@@ -16,6 +16,7 @@ ENV PYTHONPATH=${AIRFLOW_HOME}/include \
     AIRFLOW__CORE__LOAD_EXAMPLES=False \
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False \
     AIRFLOW__COSMOS__ENABLE_TELEMETRY=False \
+    AIRFLOW__COSMOS__ENABLE_WATCHER_RELIABLE_RETRY=False \
     DO_NOT_TRACK=1
 
 # The DAGs draw the dbt models from this manifest: parsing SQL at each DAG parse would cost seconds.

@@ -6,8 +6,10 @@ here: collecting (status.py, night_report.py), the page in Airflow (plugins/).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import groupby
 
 from rich import box
 from rich.console import Console
@@ -16,12 +18,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from touchproof.night_report import MODELS, BankSkips, ChannelLine, NightReport
+from touchproof.night_report import MODELS, BankSkips, ChannelLine, NightReport, Pack
 from touchproof.status import NEW_LEADS, SourceStatus, StatusReport
 
 SHOWN_REFUSALS = 5
 SHOWN_QUARANTINE = 8
-SHOWN_PACKS = 6
 _MARKS = {"fresh": "green", "passed": "green", "ok": "green", "waiting": "yellow"}
 
 
@@ -253,17 +254,32 @@ def print_places(report: NightReport, console: Console) -> None:
     console.print("\n[bold]Where it lies[/bold]")
     published = report.status.published
     if published:
-        console.print(
-            f"  published/touchproof.duckdb   night {published.night}, {published.sha256[:12]}…"
-        )
-    for pack in report.packs[-SHOWN_PACKS:]:
-        fees = " + ".join(f"{money(cents)} {name}" for name, cents in sorted(pack.fees.items()))
-        console.print(
-            f"  {pack.path:<28}  {pack.bank_id}, {pack.period}: {pack.claims:,} claims, {fees}"
-            f" ({pack.outcome})"
-        )
+        place = "published/touchproof.duckdb"
+        console.print(f"  {place:<32}  night {published.night}, {published.sha256[:12]}…")
+    for bank_id, packs in groupby(sorted(report.packs, key=_by_place), key=lambda p: p.bank_id):
+        console.print(f"  {_packs_line(bank_id, [*packs])}")
     if not report.packs:
         console.print("  no evidence pack yet: a month's pack is issued once the month is closed")
+
+
+def _by_place(pack: Pack) -> tuple[str, str]:
+    return pack.bank_id, pack.path
+
+
+def _packs_line(bank_id: str, packs: Sequence[Pack]) -> str:
+    """Tell a bank's packs in one line: where, of which months, with which sums."""
+    first, last = packs[0], packs[-1]
+    is_one = len(packs) == 1
+    place = first.path if is_one else f"{first.path} … {last.path.rsplit('/', 1)[-1]}"
+    months = first.period if is_one else f"{first.period} to {last.period}"
+    fees: Counter[str] = Counter()
+    for pack in packs:
+        fees.update(pack.fees)
+    sums = " + ".join(f"{money(cents)} {name}" for name, cents in sorted(fees.items()))
+    outcomes = ", ".join(sorted({pack.outcome for pack in packs}))
+    claims = sum(pack.claims for pack in packs)
+    count = "" if is_one else f"{len(packs)} packs, "
+    return f"{place:<32}  {bank_id}, {months}: {count}{claims:,} claims, {sums} ({outcomes})"
 
 
 def _pushes(status: StatusReport, console: Console) -> None:

@@ -158,14 +158,15 @@ def thin_out(event: Any) -> None:
     It writes one for each event that it knows by name, several a node and each a call to the API
     server: with hundreds of tests that takes longer than the build. Only a model's last event is
     shown by its task, and errors are kept; a test's result goes to its task by another key. In one
-    process no task watches at all. Cosmos reads the same message after us, so its name is taken
-    away.
+    process no task watches at all: there Cosmos finds neither a name nor a node. It reads the same
+    message after us, so both are taken away.
     """
     name = event.info.name
-    if (
-        is_one_process()
-        or name in _EARLY_EVENTS
-        or (name == "NodeFinished" and event.data.node_info.resource_type == "test")
+    if is_one_process():
+        event.info.name = ""
+        event.ClearField("data")
+    elif name in _EARLY_EVENTS or (
+        name == "NodeFinished" and event.data.node_info.resource_type == "test"
     ):
         event.info.name = ""
 

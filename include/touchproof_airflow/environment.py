@@ -45,6 +45,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
         "AIRFLOW__COSMOS__CACHE_DIR": str(home / "cosmos"),
         "AIRFLOW__COSMOS__ENABLE_CACHE": "True",
+        # Cosmos would write all events of a build anew at each event, for a retry that we never do.
+        "AIRFLOW__COSMOS__ENABLE_WATCHER_RELIABLE_RETRY": "False",
         "DO_NOT_TRACK": "1",
         "SCARF_NO_ANALYTICS": "1",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",

@@ -6,6 +6,9 @@ Belongs here: putting them together for one run. Doesn't belong here: the tables
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from rich.console import Console
 
 from touchproof.night_report import collect_night
@@ -30,6 +33,14 @@ def print_summary(settings: Settings, plan: NightPlan, state: RunState, console:
     console.print()
 
 
+def _command() -> str:
+    """Return our command as it can be typed here, wherever it was installed."""
+    command = Path(sys.executable).with_name("touchproof")
+    if command.is_relative_to(Path.cwd()):
+        return str(command.relative_to(Path.cwd()))
+    return str(command)
+
+
 def _next_steps(settings: Settings, state: RunState) -> list[str]:
     world = "" if settings.world == "demo" else f" WORLD={settings.world}"
     failed = [dag for dag, how, _ in state.dags if how == "failed"]
@@ -41,7 +52,6 @@ def _next_steps(settings: Settings, state: RunState) -> list[str]:
             f"make run{world:<20} the next night; QUIET=1 for one in which nothing changes"
         )
     steps.append(f"make ui{world:<21} the same DAGs and this page in Airflow")
-    steps.append(
-        "touchproof sql \"select * from mart_channel_performance where date_basis = 'conversion'\""
-    )
+    query = "select * from mart_channel_performance where date_basis = 'conversion'"
+    steps.append(f'{_command()} sql "{query}"')
     return steps

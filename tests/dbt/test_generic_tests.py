@@ -145,19 +145,24 @@ FAULTS = {
         "delete from marts.mart_campaign_cohorts where campaign_id = 'unattributed'",
     ),
     "a column that is null in one row": (
-        "never_null_mart_channel_performance",
+        "keyed_mart_channel_performance",
         PERFORMANCE,
         "update marts.mart_channel_performance set month = null where channel ="
         " (select min(channel) from marts.mart_channel_performance)",
     ),
     "a row twice": (
-        "unique_together_mart_channel",
+        "keyed_mart_channel_performance",
         PERFORMANCE,
         "insert into marts.mart_channel_performance"
         " select * from marts.mart_channel_performance limit 1",
     ),
+    "a person twice": (
+        "keyed_dim_persons",
+        CORE,
+        "insert into marts.dim_persons select * from marts.dim_persons limit 1",
+    ),
     "a rate twice": (
-        "unique_together_fx_rates",
+        "keyed_fx_rates",
         MONEY,
         "insert into seeds.fx_rates select * from seeds.fx_rates limit 1",
     ),
@@ -193,8 +198,10 @@ def test_a_missing_rate_fails_the_build_of_a_performance_mart(
         assert connection.execute(query).fetchall() == [(0,)]
         connection.execute("delete from seeds.fx_rates where rate_date = '2026-06-01'")
         missing = connection.execute(query).fetchall()
-        test = _compiled_test(built, f"never_null_{name}", PERFORMANCE)
+        test = _compiled_test(built, f"keyed_{name}", PERFORMANCE)
         connection.execute(f"update marts.{name} set revenue_reporting_cents = null")
         failed = connection.execute(test).fetchall()
     assert missing[0][0] > 0
-    assert [column for column, _ in failed] == ["revenue_reporting_cents"]
+    assert [(columns, why) for columns, why, _ in failed] == [
+        ("revenue_reporting_cents", "is null")
+    ]

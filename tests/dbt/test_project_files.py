@@ -58,10 +58,8 @@ def test_every_mart_has_typed_columns_and_a_tested_key() -> None:
             continue
         seen.add(entry["name"])
         assert all(column.get("data_type") for column in entry["columns"]), entry["name"]
-        tests = [*entry.get("data_tests", ())]
-        tests += [test for column in entry["columns"] for test in column.get("data_tests", ())]
-        kinds = {test if isinstance(test, str) else next(iter(test)) for test in tests}
-        assert kinds & {"unique", "unique_together"}, entry["name"]
+        keyed = [test["keyed"] for test in entry["data_tests"] if "keyed" in test]
+        assert len(keyed) == 1 and keyed[0]["arguments"]["keys"], entry["name"]
     assert seen == marts
 
 

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dbt.events.types import NodeFinished
+from dbt_common.events.base_types import msg_from_base_event
 
 from touchproof_airflow.cosmos import PRODUCER, WATCHERS, build_report, thin_out
 from touchproof_airflow.environment import ONE_PROCESS
@@ -62,9 +64,13 @@ def test_what_a_task_shows_is_kept(name: str, resource_type: str, is_kept: bool)
 
 def test_nothing_is_kept_where_no_task_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ONE_PROCESS, "1")
-    seen = event("RunResultError")
+    node = {"unique_id": "model.touchproof.fct_attribution", "node_status": "success"}
+    seen = msg_from_base_event(NodeFinished(node_info=node))
+    logged = seen.info.msg
+    assert logged and seen.data.node_info.node_status == "success"
     thin_out(seen)
-    assert seen.info.name == ""
+    assert seen.info.name == "" and seen.data.node_info.node_status == ""
+    assert seen.info.msg == logged, "the log keeps its lines"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,0 @@
-{#- Fails with each combination of the columns that occurs more than once. -#}
-{% test unique_together(model, columns) %}
-select
-    {{ columns | join(", ") }},
-    count(*) as row_count
-from {{ model }}
-group by {{ columns | join(", ") }}
-having count(*) > 1
-{% endtest %}
