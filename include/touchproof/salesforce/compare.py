@@ -32,6 +32,7 @@ Operation = Literal["update", "upsert", "insert"]
 Kind = Literal["consent", "creation", "values"]
 KIND_ORDER: tuple[Kind, ...] = ("consent", "creation", "values")
 _JOINED_ROWS = 500_000
+_BITS = 62
 _MAY_GO = "is_allowed and not is_orphan"
 
 
@@ -413,8 +414,12 @@ class _Mark:
 
         No text that begins otherwise has an empty canonical form.
         """
-        begun = (f"left(e[{number[rule.field]}]::varchar, 2)" for rule in self._filled)
-        return _bits(f"{one} in ('nu', '\"\"', '\" ', '\"\\', '\"#')" for one in begun)
+        values = (f"e[{number[rule.field]}]::varchar" for rule in self._filled)
+        # Between 32 and 35 are blank, quote and number sign; 92 begins an escape.
+        begun = ((one, f"ascii(substr({one}, 2, 1))") for one in values)
+        return _bits(
+            f"({one} = 'null' or {first} between 32 and 35 or {first} = 92)" for one, first in begun
+        )
 
     @property
     def _owned(self) -> list[FieldRule]:
@@ -426,11 +431,12 @@ class _Mark:
 
 
 def _bits(conditions: Iterable[str]) -> str:
+    # Two fields that share a bit open a record more, never one less.
     bits = [
-        f"(case when {condition} then {1 << n}::uhugeint else 0 end)"
+        f"(case when {condition} then {1 << n % _BITS} else 0 end)"
         for n, condition in enumerate(conditions)
     ]
-    return f"({' | '.join(bits) or '0'})"
+    return f"({' | '.join(bits) or '0'})::bigint"
 
 
 @dataclass(frozen=True)
