@@ -6,18 +6,21 @@ Doesn't belong here: reading the result files (perform.py), what a refusal means
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import pyarrow as pa
 
 from touchproof.ledger.store import arrow_table
 from touchproof.salesforce.result_files import ResultKind
 from touchproof.salesforce.tables import BATCH_ROWS, fetch_row
-from touchproof.warehouse import connect_memory
+from touchproof.warehouse import connect_scratch
 
 SENT = pa.schema([]).append(pa.field("row_id", pa.int64())).append(pa.field("record", pa.string()))
+_MEGABYTES = 100
 _TOLD = pa.schema([(name, pa.string()) for name in ("key", "salesforce_id", "error")])
 
 
@@ -39,7 +42,8 @@ class Matching:
     """
 
     def __init__(self, sent: Iterable[pa.Table], key_field: str) -> None:
-        self._connection = connect_memory()
+        self._folder = tempfile.TemporaryDirectory(prefix="touchproof-matching-")
+        self._connection = connect_scratch(Path(self._folder.name), megabytes=_MEGABYTES)
         self._key_field = key_field
         self._connection.execute("create table sent (row_id bigint, record text)")
         self._connection.execute(
@@ -99,18 +103,15 @@ class Matching:
         return [Told(int(row_id), kind, str(error)) for row_id, kind, error in found]
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give memory and disk back."""
         self._connection.close()
+        self._folder.cleanup()
 
 
 _FIRST = """
-    select
-        sent.row_id,
-        sent.record,
-        arg_min(told.kind, told.number) as kind,
-        arg_min_null(told.salesforce_id, told.number) as salesforce_id,
-        arg_min_null(told.error, told.number) as error
+    select sent.row_id, sent.record, told.kind, told.salesforce_id, told.error
     from sent
-    left join told on sent.record = told.key
-    group by all
+    left join (select key, min(number) as number from told group by key) as first
+        on sent.record = first.key
+    left join told on first.number = told.number
 """
