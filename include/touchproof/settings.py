@@ -117,6 +117,11 @@ class WorldPaths:
         return self.root / "runs"
 
     @property
+    def push(self) -> Path:
+        """Return where a running push keeps its files; empty while none runs."""
+        return self.root / "push"
+
+    @property
     def airflow_home(self) -> Path:
         return self.root / "airflow"
 

@@ -19,10 +19,24 @@ import duckdb
 
 from touchproof.errors import BadInputError, LockTimeoutError
 
+SCRATCH_MEGABYTES = 250
+SCRATCH_THREADS = 2
+
 
 def connect_memory() -> duckdb.DuckDBPyConnection:
     """Open a private in-memory database for set-based work on files and Arrow tables."""
     return _hardened(duckdb.connect(":memory:"))
+
+
+def connect_scratch(
+    folder: Path, *, megabytes: int = SCRATCH_MEGABYTES
+) -> duckdb.DuckDBPyConnection:
+    """Open a private database for work on files, in little memory; the folder takes the rest."""
+    connection = _hardened(duckdb.connect(":memory:"))
+    connection.execute(f"set memory_limit = '{megabytes}MB'")
+    connection.execute(f"set threads = {SCRATCH_THREADS}")
+    connection.execute("set temp_directory = '{}'".format(str(folder).replace("'", "''")))
+    return connection
 
 
 def connect_warehouse(path: Path) -> duckdb.DuckDBPyConnection:

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Executable, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from touchproof.errors import LedgerError
@@ -40,6 +41,9 @@ from touchproof.ledger.records import (
 from touchproof.settings import FOUR_EYES_CENTS, Settings
 
 RUN_STATUSES = ("ok", "failed", "stale", "waiting")
+
+_KEYS_A_QUERY = 500
+_FETCHED_ROWS, _FETCHES_A_TABLE = 500, 20
 
 ACKNOWLEDGED_SCHEMA = pa.schema(
     [
@@ -291,11 +295,15 @@ class Ledger:
             self.require_org(org_id, transaction)
             known: dict[tuple[str, str], str] = {}
             for name in sorted({row.object for row in given}):
-                query = select(table.c.record_key, table.c.fields_json).where(
-                    table.c.org_id == org_id, table.c.object == name
-                )
-                for found in transaction.execute(query):
-                    known[name, str(found.record_key)] = str(found.fields_json)
+                keys = [row.record_key for row in given if row.object == name]
+                for start in range(0, len(keys), _KEYS_A_QUERY):
+                    query = select(table.c.record_key, table.c.fields_json).where(
+                        table.c.org_id == org_id,
+                        table.c.object == name,
+                        table.c.record_key.in_(keys[start : start + _KEYS_A_QUERY]),
+                    )
+                    for found in transaction.execute(query):
+                        known[name, str(found.record_key)] = str(found.fields_json)
             upsert(
                 transaction,
                 table,
@@ -362,6 +370,23 @@ def arrow_table(rows: Iterable[Any], arrow_schema: pa.Schema) -> pa.Table:
         ],
         schema=arrow_schema,
     )
+
+
+def fetch_arrow(
+    connection: Connection, query: Executable, arrow_schema: pa.Schema
+) -> Iterator[pa.Table]:
+    """Yield the rows of a query as Arrow tables, part by part.
+
+    Args:
+        connection: Holds a view of the ledger.
+        query: Its columns are as the schema has them.
+        arrow_schema: Of the tables.
+    """
+    # Few rows at a time, while the processor has them at hand: that halves the time.
+    options = {"yield_per": _FETCHED_ROWS}
+    parts = connection.execute(query, execution_options=options).partitions()
+    while some := [arrow_table(part, arrow_schema) for part in islice(parts, _FETCHES_A_TABLE)]:
+        yield pa.concat_tables(some)
 
 
 def _merged(known: str | None, row: AcknowledgedRow) -> str:

@@ -12,15 +12,13 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.reserve import share_of
 from touchproof.salesforce.storage import kilobytes_of
-from touchproof.salesforce.wire import job_chunks
+from touchproof.salesforce.tables import Rows, count_distinct
+from touchproof.salesforce.wire import JobSize, job_sizes
 
 BATCH_ROWS = 10_000
 """Rows that Salesforce puts into one internal batch of a Bulk 2.0 job."""
@@ -102,20 +100,18 @@ class ObjectCost:
 
 @dataclass(frozen=True)
 class GroupCost:
-    """Say what it takes to send one group."""
+    """Say what it takes to send one group; `fields` are its filled cells."""
 
     group: PlanGroup
+    fields: int
     jobs: int
     batches: int
     calls: int
 
 
-def is_small(content: bytes) -> bool:
+def is_small(size: JobSize) -> bool:
     """Tell whether a job's CSV fits into the one call that creates, uploads and closes it."""
-    return (
-        len(content) <= MULTIPART_MAX_CHARACTERS
-        or len(content.decode()) <= MULTIPART_MAX_CHARACTERS
-    )
+    return size.characters <= MULTIPART_MAX_CHARACTERS
 
 
 def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
@@ -132,11 +128,11 @@ def has_room(usage: LimitUsage, calls: int, reserve_share: float) -> bool:
 def cost_of(group: PlanGroup) -> GroupCost:
     """Count what it takes to send a group, by its real encoded bytes."""
     jobs = batches = calls = 0
-    for chunk in job_chunks(group):
+    for size in job_sizes(group):
         jobs += 1
-        batches += math.ceil(chunk.rows.num_rows / BATCH_ROWS)
-        calls += (1 if is_small(chunk.content) else 3) + _EXPECTED_POLLS + _RESULT_FILES
-    return GroupCost(group, jobs, batches, calls)
+        batches += math.ceil(size.rows / BATCH_ROWS)
+        calls += (1 if is_small(size) else 3) + _EXPECTED_POLLS + _RESULT_FILES
+    return GroupCost(group, _cells(group), jobs, batches, calls)
 
 
 def total_cost(costs: Sequence[GroupCost]) -> CostEstimate:
@@ -146,7 +142,7 @@ def total_cost(costs: Sequence[GroupCost]) -> CostEstimate:
     made = [group for group in groups if group.kind == "creation"]
     return CostEstimate(
         rows=sum(group.rows.num_rows for group in groups),
-        fields=sum(_cells(group) for group in groups),
+        fields=sum(cost.fields for cost in costs),
         jobs=sum(cost.jobs for cost in costs),
         batches=sum(cost.batches for cost in costs),
         calls=sum(cost.calls for cost in costs),
@@ -170,13 +166,18 @@ def cost_by_object(costs: Sequence[GroupCost]) -> tuple[ObjectCost, ...]:
 
 
 def _cells(group: PlanGroup) -> int:
-    return sum(len(column) - column.null_count for column in map(group.rows.column, group.fields))
+    if not group.fields:
+        return 0
+    counts = group.rows.aggregate(", ".join(f'count("{field}")' for field in group.fields))
+    return sum(int(count) for count in counts)
 
 
 def _records_by_object(groups: Iterable[PlanGroup]) -> list[int]:
-    """Return how many records of each object are touched."""
-    found: dict[str, list[pa.Array[pa.StringScalar]]] = {}
+    """Return how many records of each object are touched; a group has a record once."""
+    rows: dict[str, list[Rows]] = {}
     for group in groups:
-        found.setdefault(group.object, []).extend(group.rows.column("record").chunks)
-    touched = (pa.chunked_array(parts, pa.string()) for parts in found.values())
-    return [int(pc.count_distinct(records).as_py()) for records in touched]
+        rows.setdefault(group.object, []).append(group.rows)
+    return [
+        found[0].num_rows if len(found) == 1 else count_distinct("record", found)
+        for found in rows.values()
+    ]

@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from touchproof.errors import SalesforceError
 from touchproof.ledger.records import FieldValues
@@ -28,6 +28,7 @@ from touchproof.salesforce.error_actions import MOVED_UNKNOWN, MOVED_UNREAD
 from touchproof.salesforce.inputs import PushInputs
 from touchproof.salesforce.lane_plan import allowed, lacks, opt_out_of
 from touchproof.salesforce.lane_view import acknowledged_values
+from touchproof.salesforce.matching import WRITTEN
 from touchproof.salesforce.moves import (
     Record,
     ask_moves,
@@ -39,6 +40,7 @@ from touchproof.salesforce.outbox import JobOutcome, Outbox, OutboxRow
 from touchproof.salesforce.perform import GroupResult
 from touchproof.salesforce.plan import PushPlan
 from touchproof.salesforce.rules import written_fields
+from touchproof.salesforce.tables import Rows, fresh_path, names_table
 from touchproof.settings import OrgModel
 
 
@@ -83,6 +85,7 @@ class Follower:
         inputs: What the push reads.
         org_model: The setting.
         night: The night of the push.
+        folder: For the files of what is sent to others.
         moves: What records became, as far as it is known; grows with what Salesforce tells.
         gone: Rows of moved records that were taken out of the plan.
 
@@ -96,6 +99,7 @@ class Follower:
     inputs: PushInputs
     org_model: OrgModel
     night: date
+    folder: Path
     moves: dict[Record, Record | None]
     gone: tuple[PlanGroup, ...] = ()
     results: list[GroupResult] = field(default_factory=list)
@@ -212,21 +216,24 @@ class Follower:
             records = [one[1] for one in lacking if one not in busy]
             if not records or not values or self.failure is not None:
                 continue
-            group = _update_of(name, records, values)
+            group = _update_of(name, records, values, self.folder)
             # The other record may have been merged since, too.
             result = self.follow(group, self.send(group))
             self.results.append(result)
-            missing -= {(name, row.record) for one in result.outcomes for row, _ in one.written}
+            for outcome in result.outcomes:
+                written = outcome.written.column("salesforce_id").to_pylist()
+                missing -= {(name, str(record)) for record in written}
         return missing - self.settled
 
     def _wanted(self, targets: set[Record]) -> set[Record]:
         """Return which of these records the night says something of."""
         found: set[Record] = set()
-        for model, table in self.inputs.desired.items():
+        for model, rows in self.inputs.desired.items():
             names = {rule.object for rule in self.inputs.rules if rule.sync_model == model}
             ids = {record for name, record in targets if name in names}
             if ids:
-                present = ids.intersection(table.column("salesforce_id").to_pylist())
+                parts = (part.column(0).to_pylist() for part in rows.batches(["salesforce_id"]))
+                present = {record for part in parts for record in ids.intersection(part)}
                 found |= {one for one in targets if one[0] in names and one[1] in present}
         return found
 
@@ -242,7 +249,7 @@ class Follower:
             for record, code in stuck.items()
         )
         rows = _filtered(group, set(stuck))[1]
-        self.results.append(GroupResult(rows, (JobOutcome((), refused),), 0))
+        self.results.append(GroupResult(rows, (JobOutcome(WRITTEN.empty_table(), refused),), 0))
 
     def _note(self, object_name: str, stuck: Mapping[str, str]) -> None:
         refusals = [Refusal(object_name, record, record, code) for record, code in stuck.items()]
@@ -265,15 +272,18 @@ def _is_opt_out(row: Mapping[str, str | None]) -> bool:
 
 def _filtered(group: PlanGroup, records: set[str]) -> tuple[PlanGroup, PlanGroup]:
     """Return a group without some records, and with those alone."""
-    is_in = [str(record) in records for record in group.rows.column("record").to_pylist()]
-    mask = pa.array(is_in, pa.bool_())
-    return (
-        replace(group, rows=group.rows.filter(pc.invert(mask))),
-        replace(group, rows=group.rows.filter(mask)),
-    )
+    nothing = replace(group, rows=group.rows.slice(0, 0))
+    chosen = group.rows.only("record", records) if records else nothing.rows
+    if not chosen.num_rows:
+        return group, nothing
+    is_other = "not exists (select 1 from named where name = r.record)"
+    others = group.rows.where(is_other, named=names_table(records))
+    return replace(group, rows=others), replace(group, rows=chosen)
 
 
-def _update_of(object_name: str, records: Sequence[str], values: FieldValues) -> PlanGroup:
+def _update_of(
+    object_name: str, records: Sequence[str], values: FieldValues, folder: Path
+) -> PlanGroup:
     texts = {name: CLEAR if value is None else value for name, value in values.items()}
     columns = {
         "record": records,
@@ -281,7 +291,8 @@ def _update_of(object_name: str, records: Sequence[str], values: FieldValues) ->
         "salesforce_id": records,
         **{name: [text] * len(records) for name, text in texts.items()},
     }
-    rows = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+    table = pa.table({name: pa.array(column, pa.string()) for name, column in columns.items()})
+    rows = Rows.write(fresh_path(folder / "opt-outs.parquet"), [table], table.schema)
     return PlanGroup(object_name, "update", "consent", tuple(texts), rows)
 
 

@@ -1,6 +1,6 @@
 """What a push reads: the sync part of a committed handoff.
 
-Belongs here: opening those files, once, as Arrow tables. Doesn't belong here: anything else that
+Belongs here: finding those files. Doesn't belong here: anything else that
 could be read; the push never opens the warehouse.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from touchproof.errors import BadInputError
 from touchproof.handoff import committed_handoff
@@ -20,6 +20,7 @@ from touchproof.salesforce.org_model import desired_of, rules_of
 from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.reserve import HourlyUse
 from touchproof.salesforce.rules import FieldRule, read_field_rules
+from touchproof.salesforce.tables import Rows
 from touchproof.settings import Settings
 
 OBSERVED_MODEL = "sync_salesforce_observed"
@@ -32,7 +33,7 @@ SPELLINGS_SEED = "source_spellings"
 LANE_FILES = frozenset({PEOPLE_MODEL, RECORDS_MODEL, SPELLINGS_SEED})
 """What the lane of new leads reads of the same handoff; no wish of the nightly push."""
 
-_NOTHING_OBSERVED = pa.schema(
+_OBSERVED = pa.schema(
     [(name, pa.string()) for name in (*OBSERVED_COLUMNS[:-1], ACCOUNT_COLUMN)]
 ).append(pa.field("extracted_at", pa.timestamp("us")))
 
@@ -45,15 +46,19 @@ class PushInputs:
     """
 
     night: date
-    desired: Mapping[str, pa.Table]
-    observed: pa.Table
+    desired: Mapping[str, Rows]
+    observed: Rows
     rules: tuple[FieldRule, ...]
     hourly_use: HourlyUse = HourlyUse()  # noqa: RUF009  it is frozen and empty
     merged: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-def read_inputs(settings: Settings) -> PushInputs:
+def read_inputs(settings: Settings, folder: Path) -> PushInputs:
     """Read the newest committed handoff.
+
+    Args:
+        settings: The world's settings.
+        folder: For what has to be rewritten.
 
     Raises:
         BadInputError: If no night was published yet.
@@ -63,27 +68,28 @@ def read_inputs(settings: Settings) -> PushInputs:
         raise BadInputError(
             "Nothing has been published yet", where="handoff", todo="Run a night first."
         )
-    # One file a read: pyarrow would take the folder names of a path for partition columns.
-    tables = {
-        path.stem: pq.ParquetFile(path).read()
+    files = {
+        path.stem: Rows.of(path)
         for path in sorted(handoff.path.glob("sync/*.parquet"))
         if path.stem not in LANE_FILES
     }
-    seed = tables.pop(RULES_SEED, None)
+    seed = files.pop(RULES_SEED, None)
     if seed is None:
         raise BadInputError(
             "The handoff has no field rules",
             where=f"night {handoff.night.isoformat()}, {RULES_SEED}",
             todo="Publish the night again.",
         )
-    observed = tables.pop(OBSERVED_MODEL, _NOTHING_OBSERVED.empty_table())
-    use = tables.pop(HOURLY_USE_MODEL, None)
-    hourly_use = HourlyUse() if use is None else HourlyUse.from_table(use)
+    observed = files.pop(OBSERVED_MODEL, None) or Rows.write(
+        folder / "nothing-observed.parquet", (), _OBSERVED
+    )
+    use = files.pop(HOURLY_USE_MODEL, None)
+    hourly_use = HourlyUse() if use is None else HourlyUse.from_table(use.to_table())
     merged = {
         (str(row["object"]), str(row["salesforce_id"])): str(row["master_id"])
-        for row in (tables.pop(MERGED_MODEL).to_pylist() if MERGED_MODEL in tables else [])
+        for row in (files.pop(MERGED_MODEL).to_pylist() if MERGED_MODEL in files else [])
     }
-    rules = read_field_rules(seed)
-    desired, observed = desired_of(tables, observed, rules, settings.org_model)
+    rules = read_field_rules(seed.to_table())
+    desired, observed = desired_of(files, observed, rules, settings.org_model, folder)
     own_rules = rules_of(rules, settings.org_model)
     return PushInputs(handoff.night, desired, observed, own_rules, hourly_use, merged)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -20,11 +21,14 @@ from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.plan import PushPlan
 from touchproof.salesforce.rules import KEY_FIELD
+from touchproof.salesforce.tables import Rows, fresh_path
 
 OBJECT = "CampaignMemberStatus"
 
 
-def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime) -> int:
+def learn_statuses(
+    client: Client, outbox: Outbox, plan: PushPlan, at: datetime, folder: Path
+) -> int:
     """Acknowledge the statuses that a plan would make and the org has; return how many.
 
     Args:
@@ -32,6 +36,7 @@ def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime)
         outbox: Keeps what was read.
         plan: What would be sent.
         at: Moment of the look.
+        folder: For the file of what was read.
     """
     wanted = {
         (row["record"], row["Label"])
@@ -67,6 +72,8 @@ def learn_statuses(client: Client, outbox: Outbox, plan: PushPlan, at: datetime)
         for row in found
     ]
     if rows:
-        observation = Observation(pa.Table.from_pylist(rows), len(rows), 0)
+        read = pa.Table.from_pylist(rows)
+        path = fresh_path(folder / "statuses.parquet")
+        observation = Observation(Rows.write(path, [read], read.schema), len(rows), 0)
         outbox.acknowledge_observation(observation, is_baseline=False)
     return len(rows)

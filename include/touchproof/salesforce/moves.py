@@ -31,6 +31,7 @@ LEAD = "Lead"
 MERGED = "MasterRecordId"
 _MERGEABLE = (LEAD, CONTACT, ACCOUNT)
 _NAMES_PER_QUERY = 100  # keeps the address short
+_KEYS_PER_QUERY = 500
 
 Record = tuple[str, str]
 """Object and Id."""
@@ -198,10 +199,15 @@ def follow_merges(ledger: Ledger, org_id: str, merged: Mapping[Record, str]) -> 
     ours = table.c.org_id == org_id
     with ledger.transaction() as connection:
         known: dict[Record, dict[str, Any]] = {}
-        for name in sorted({name for name, _ in merged}):
+        named = {*merged, *((name, master) for (name, _), master in merged.items())}
+        for name in sorted({name for name, _ in named}):
+            keys = sorted(record for one, record in named if one == name)
             query = select(table.c.record_key, table.c.fields_json)
-            for row in connection.execute(query.where(ours, table.c.object == name)):
-                known[name, str(row.record_key)] = row._asdict()
+            query = query.where(ours, table.c.object == name)
+            for start in range(0, len(keys), _KEYS_PER_QUERY):
+                some = table.c.record_key.in_(keys[start : start + _KEYS_PER_QUERY])
+                for row in connection.execute(query.where(some)):
+                    known[name, str(row.record_key)] = row._asdict()
         followed = [record for record in sorted(merged) if record in known]
         for name, record in followed:
             key = json.loads(known[name, record]["fields_json"]).get(KEY_FIELD)

@@ -17,19 +17,22 @@ An observation that isn't newer than our acknowledgement says nothing: it was re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
-import pyarrow as pa
-
+from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.canonical import canonical_sql
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
-from touchproof.salesforce.tables import fetch_row, fetch_table
-from touchproof.warehouse import connect_memory
+from touchproof.salesforce.tables import Rows, fresh_path
+from touchproof.warehouse import connect_scratch
 
 OBSERVED_COLUMNS = ("object", "salesforce_id", "record_key", "fields_json", "extracted_at")
+_NOTHING = (
+    "select null::varchar as object, null::varchar as salesforce_id, null::varchar as fields_json, "
+    "null::timestamptz as extracted_at, false as is_known, false as is_drifted where false"
+)
 
 
 @dataclass(frozen=True)
@@ -43,73 +46,84 @@ class Observation:
         drifted_records: Records in which someone changed a field of ours.
     """
 
-    rows: pa.Table
+    rows: Rows
     baseline_records: int
     drifted_records: int
 
 
 def compare_observed(
-    observed: pa.Table, acknowledged: pa.Table, rules: Sequence[FieldRule]
+    observed: Rows, acknowledged: Rows, rules: Sequence[FieldRule], folder: Path
 ) -> Observation:
     """Find what was read and isn't acknowledged yet.
 
     Args:
         observed: `OBSERVED_COLUMNS`, one row per Salesforce record; `extracted_at` in UTC.
-        acknowledged: `object`, `salesforce_id`, `fields_json`, `acknowledged_at`.
+        acknowledged: `object`, `salesforce_id`, `fields_json`, `acknowledged_at` in UTC.
         rules: The seed `salesforce_fields`.
+        folder: For the file of the rows.
     """
-    found: list[pa.Table] = []
-    with connect_memory() as connection:
-        connection.register("observed", observed.select(list(OBSERVED_COLUMNS)))
-        connection.register("acknowledged", acknowledged)
-        for object_name in sorted({rule.object for rule in rules}):
-            written = written_fields(rules, object_name)
-            if written:
-                found.append(fetch_table(connection, _comparison(written), [object_name]))
-        if not found:
-            return Observation(pa.table({}), 0, 0)
-        rows = pa.concat_tables(found)
-        connection.register("found", rows)
-        baseline, drifted = fetch_row(
-            connection,
-            "select count(*) filter (not is_known), count(*) filter (is_drifted) from found",
+    queries = [
+        _comparison(written, name)
+        for name in sorted({rule.object for rule in rules})
+        if (written := written_fields(rules, name))
+    ]
+    with connect_scratch(folder) as connection:
+        connection.execute(f"create view observed as select * from {observed.sql}")  # noqa: S608
+        connection.execute(
+            f"create view acknowledged as select * from {acknowledged.sql}"  # noqa: S608
         )
+        rows = Rows.query(
+            fresh_path(folder / "found.parquet"),
+            connection,
+            " union all ".join(f"({query})" for query in queries) or _NOTHING,
+        )
+    baseline, drifted = rows.aggregate(
+        "count(*) filter (not is_known), count(*) filter (is_drifted)"
+    )
     return Observation(rows, int(baseline), int(drifted))
 
 
-def overlay(acknowledged: pa.Table, observation: Observation) -> pa.Table:
+def overlay(acknowledged: Rows, observation: Observation, folder: Path) -> Acknowledged:
     """Return the acknowledged values as they will be once the observation is written.
 
     Args:
         acknowledged: `object`, `record_key`, `salesforce_id`, `fields_json`.
         observation: What `compare_observed` found for them.
+        folder: For the file of the observed records.
     """
-    columns = ["object", "record_key", "salesforce_id", "fields_json"]
-    merged = {(row["object"], row["record_key"]): row for row in _rows(acknowledged, columns)}
-    for row in observation.rows.to_pylist():
-        key = (row["object"], row["salesforce_id"])
-        known = json.loads(merged[key]["fields_json"]) if key in merged else {}
-        fields = json.dumps({**known, **json.loads(row["fields_json"])}, ensure_ascii=False)
-        merged[key] = dict(zip(columns, (key[0], key[1], key[1], fields), strict=True))
-    return pa.Table.from_pylist(
-        list(merged.values()), pa.schema([(name, pa.string()) for name in columns])
-    )
+    if not observation.rows.num_rows:
+        return Acknowledged(acknowledged)
+    fields = "json_transform({}.fields_json, '\"MAP(VARCHAR, VARCHAR)\"')"
+    with connect_scratch(folder) as connection:
+        newer = Rows.query(
+            fresh_path(folder / "newer.parquet"),
+            connection,
+            f"""
+            select
+                o.object,
+                o.salesforce_id as record_key,
+                o.salesforce_id,
+                case
+                    when a.record_key is null then o.fields_json
+                    else to_json(
+                        map_concat({fields.format("a")}, {fields.format("o")})
+                    )::varchar
+                end as fields_json
+            from {observation.rows.sql} as o
+            left join {acknowledged.sql} as a
+                on o.object = a.object and o.salesforce_id = a.record_key
+            """,  # noqa: S608
+        )
+    return Acknowledged(acknowledged, newer)
 
 
-def newest_extraction(observed: pa.Table) -> datetime | None:
+def newest_extraction(observed: Rows) -> datetime | None:
     """Return the moment of the newest observation, timezone-aware; None without any."""
-    with connect_memory() as connection:
-        connection.register("observed", observed)
-        (found,) = fetch_row(connection, "select max(extracted_at)::timestamptz from observed")
+    (found,) = observed.aggregate("max(extracted_at)::timestamptz")
     return found if isinstance(found, datetime) else None
 
 
-def _rows(table: pa.Table, columns: list[str]) -> list[dict[str, str]]:
-    rows: list[dict[str, str]] = table.select(columns).to_pylist()
-    return rows
-
-
-def _comparison(rules: Sequence[FieldRule]) -> str:
+def _comparison(rules: Sequence[FieldRule], object_name: str) -> str:
     paths = ", ".join(f"'$.\"{name}\"'" for name in (*(r.field for r in rules), KEY_FIELD))
     values = "".join(
         f", o[{n}] is not null as read_{n}, a[{n}] is not null as known_{n}"
@@ -139,8 +153,11 @@ def _comparison(rules: Sequence[FieldRule]) -> str:
             from observed as o
             left join acknowledged as a
                 on o.object = a.object and o.salesforce_id = a.salesforce_id
-            where o.object = $1
-                and (a.salesforce_id is null or o.extracted_at > a.acknowledged_at)
+            where o.object = '{object_name}'
+                and (
+                    a.salesforce_id is null
+                    or o.extracted_at::timestamptz > a.acknowledged_at::timestamptz
+                )
         ),
         compared as (
             select

@@ -13,15 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.rules import FieldRule
-from touchproof.salesforce.tables import fetch_table
+from touchproof.salesforce.tables import Rows
 from touchproof.settings import OrgModel
-from touchproof.warehouse import connect_memory
+from touchproof.warehouse import connect_scratch
 
 CONTACT, ACCOUNT = "Contact", "Account"
 _SUFFIX = "__person_accounts"
@@ -52,11 +52,12 @@ def rules_of(rules: Sequence[FieldRule], org_model: OrgModel) -> tuple[FieldRule
 
 
 def desired_of(
-    desired: Mapping[str, pa.Table],
-    observed: pa.Table,
+    desired: Mapping[str, Rows],
+    observed: Rows,
     rules: Sequence[FieldRule],
     org_model: OrgModel,
-) -> tuple[dict[str, pa.Table], pa.Table]:
+    folder: Path,
+) -> tuple[dict[str, Rows], Rows]:
     """Return what is wanted and what was read, as an org of this model has it.
 
     Args:
@@ -64,33 +65,33 @@ def desired_of(
         observed: What the extract read, with `account_id`.
         rules: The seed, as it stands.
         org_model: The setting.
+        folder: For what has to be rewritten.
     """
     if org_model == "lead_contact":
         return dict(desired), observed
     fields = {rule.field for rule in rules if rule.object == CONTACT}
     models = {rule.sync_model for rule in rules if rule.object == CONTACT}
     found = dict(desired)
-    with connect_memory() as connection:
+    with connect_scratch(folder) as connection:
         for model in sorted(models & set(desired)):
-            connection.register("wanted", desired[model])
-            names = {name: person_field(name) for name in desired[model].column_names
-                     if name in fields}  # fmt: skip
+            rows = desired[model]
             columns = ", ".join(
-                f'"{name}" as "{names.get(name, name)}"'
-                for name in desired[model].column_names
+                f'"{name}" as "{person_field(name) if name in fields else name}"'
+                for name in rows.column_names
                 if name not in ("object", "salesforce_id")
             )
-            found[model] = fetch_table(
+            found[model] = Rows.query(
+                folder / f"{model}.parquet",
                 connection,
-                f"select * from ({_split('wanted')}) where not is_person",  # noqa: S608
-            ).drop_columns(["is_person"])
-            found[model + _SUFFIX] = fetch_table(
+                f"select * exclude (is_person) from ({_split(rows.sql)}) where not is_person",  # noqa: S608
+            )
+            found[model + _SUFFIX] = Rows.query(
+                folder / f"{model}{_SUFFIX}.parquet",
                 connection,
                 f"select '{ACCOUNT}' as object, {ACCOUNT_COLUMN} as salesforce_id, {columns}"  # noqa: S608
-                f" from ({_split('wanted')}) where is_person",
+                f" from ({_split(rows.sql)}) where is_person",
             )
-            connection.unregister("wanted")
-        read = _observed(connection, observed, sorted(fields))
+        read = _observed(connection, observed, sorted(fields), folder)
     return found, read
 
 
@@ -107,23 +108,22 @@ def records_of(table: str, org_model: OrgModel) -> str:
 
 
 def _observed(
-    connection: duckdb.DuckDBPyConnection, observed: pa.Table, fields: Sequence[str]
-) -> pa.Table:
-    connection.register("observed", observed)
+    connection: duckdb.DuckDBPyConnection, observed: Rows, fields: Sequence[str], folder: Path
+) -> Rows:
     pairs = ", ".join(
         f"""'{person_field(name)}', fields_json ->> '$."{name}"'""" for name in fields
     )
-    read = fetch_table(
+    return Rows.query(
+        folder / "observed__person_accounts.parquet",
         connection,
         f"""
-        select * replace (
+        select * exclude (is_person) replace (
             case when is_person then json_object({pairs})::varchar else fields_json end
                 as fields_json
         )
-        from ({records_of("observed", "person_accounts")})
+        from ({records_of(observed.sql, "person_accounts")})
         """,  # noqa: S608  fields of the seed
     )
-    return read.drop_columns(["is_person"])
 
 
 def _split(table: str, condition: str = "true") -> str:

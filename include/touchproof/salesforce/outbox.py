@@ -11,37 +11,38 @@ nothing was acknowledged.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from touchproof.clock import Clock
 from touchproof.errors import SalesforceError
 from touchproof.ledger import schema
 from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
-from touchproof.ledger.store import Ledger, arrow_table
+from touchproof.ledger.store import Ledger, fetch_arrow
+from touchproof.salesforce.acknowledged import COLUMNS
 from touchproof.salesforce.canonical import CLEAR
 from touchproof.salesforce.dead_letters import Refusal, note_refusals
 from touchproof.salesforce.error_actions import UNPROCESSED, error_action
+from touchproof.salesforce.matching import SENT
 from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.rules import KEY_FIELD, key_field
+from touchproof.salesforce.tables import BATCH_ROWS, Rows, fresh_path
 from touchproof.salesforce.wire import Chunk
 
 NIGHTLY = "nightly"
 PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
 DONE, DISCARDED = "done", "discarded"
 
-_TEXT_COLUMNS = ("object", "record_key", "salesforce_id", "fields_json")
-_ACKNOWLEDGED = pa.schema([(name, pa.string()) for name in _TEXT_COLUMNS]).append(
-    pa.field("acknowledged_at", pa.timestamp("us", tz="UTC"))
-)
+_IDS_A_QUERY = 500
+_ACKNOWLEDGED = pa.schema([(name, pa.string()) for name in (*COLUMNS, "acknowledged_at")])
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,11 @@ class JobOutcome:
     """Hold how each row of a job ended; every row is in exactly one part.
 
     Args:
-        written: Rows that Salesforce confirmed, with the record's Id.
+        written: `row_id` and `salesforce_id` of the rows that Salesforce confirmed, in order.
         refused: Rows that it refused, never came to, or doesn't account for.
     """
 
-    written: tuple[tuple[OutboxRow, str], ...]
+    written: pa.Table
     refused: tuple[tuple[OutboxRow, Refusal], ...]
 
 
@@ -112,13 +113,19 @@ class Outbox:
         self._clock = clock
         self._not_before = not_before
 
-    def acknowledged(self) -> pa.Table:
-        """Return every acknowledged record, with the time from which its values count."""
+    def acknowledged(self, folder: Path) -> Rows:
+        """Write every acknowledged record to a file, with the time from which its values count.
+
+        Args:
+            folder: Where the file goes.
+        """
         table = schema.acknowledged
-        columns = [table.c[name] for name in _ACKNOWLEDGED.names]
+        columns = [cast(table.c[name], Text).label(name) for name in _ACKNOWLEDGED.names]
+        query = select(*columns).where(table.c.org_id == self.org_id)
+        path = fresh_path(folder / "acknowledged.parquet")
         with self.ledger.reading() as connection:
-            rows = connection.execute(select(*columns).where(table.c.org_id == self.org_id)).all()
-        return arrow_table(rows, _ACKNOWLEDGED)
+            tables = fetch_arrow(connection, query, _ACKNOWLEDGED)
+            return Rows.write(path, tables, _ACKNOWLEDGED)
 
     def first_push_night(self) -> date | None:
         """Return the night of the first nightly job for this org, or None before it."""
@@ -132,20 +139,21 @@ class Outbox:
 
     def acknowledge_observation(self, observation: Observation, *, is_baseline: bool) -> None:
         """Acknowledge what the extract read, each record as of its extraction."""
-        by_moment: dict[datetime, list[AcknowledgedRow]] = {}
-        for row in observation.rows.to_pylist():
-            by_moment.setdefault(row["extracted_at"], []).append(
-                AcknowledgedRow(
-                    object=row["object"],
-                    record_key=row["salesforce_id"],
-                    salesforce_id=row["salesforce_id"],
-                    fields=json.loads(row["fields_json"]),
-                    origin="baseline" if is_baseline and not row["is_known"] else "read",
-                )
-            )
         with self.ledger.transaction() as connection:
-            for moment, rows in sorted(by_moment.items()):
-                self.ledger.acknowledge(self.org_id, rows, at=moment, connection=connection)
+            for batch in observation.rows.batches():
+                by_moment: dict[datetime, list[AcknowledgedRow]] = {}
+                for row in batch.to_pylist():
+                    by_moment.setdefault(row["extracted_at"], []).append(
+                        AcknowledgedRow(
+                            object=row["object"],
+                            record_key=row["salesforce_id"],
+                            salesforce_id=row["salesforce_id"],
+                            fields=json.loads(row["fields_json"]),
+                            origin="baseline" if is_baseline and not row["is_known"] else "read",
+                        )
+                    )
+                for moment, rows in sorted(by_moment.items()):
+                    self.ledger.acknowledge(self.org_id, rows, at=moment, connection=connection)
 
     def plan(self, chunk: Chunk, *, night: date, lane: str) -> OutboxJob:
         """Write one job and its rows, before anything of it is sent."""
@@ -164,25 +172,26 @@ class Outbox:
         job = {
             **common,
             "external_id_field": group.key_field if group.operation == "upsert" else None,
-            "rows": chunk.rows.num_rows,
-            "content_sha256": hashlib.sha256(chunk.content).hexdigest(),
+            "rows": chunk.size.rows,
+            "content_sha256": chunk.sha256,
         }
         with self.ledger.transaction() as connection:
             inserted = connection.execute(schema.push_jobs.insert(), job)
             assert inserted.inserted_primary_key is not None  # noqa: S101  one row was inserted
             job_id = int(inserted.inserted_primary_key[0])
-            rows = [
-                {
-                    **common,
-                    "push_job_id": job_id,
-                    "record_key": row["record"],
-                    "salesforce_id": row["salesforce_id"],
-                    "fields_json": canonical_json(_acknowledgeable(row, chunk)),
-                }
-                for row in chunk.rows.to_pylist()
-            ]
             try:
-                connection.execute(schema.outbox.insert(), rows)
+                for batch in chunk.rows.batches():
+                    rows = [
+                        {
+                            **common,
+                            "push_job_id": job_id,
+                            "record_key": row["record"],
+                            "salesforce_id": row["salesforce_id"],
+                            "fields_json": canonical_json(_acknowledgeable(row, chunk)),
+                        }
+                        for row in batch.to_pylist()
+                    ]
+                    connection.execute(schema.outbox.insert(), rows)
             except IntegrityError:
                 # Chosen by the lane of new leads after this push had planned.
                 raise SalesforceError(
@@ -190,7 +199,8 @@ class Outbox:
                     where=group.name,
                     todo="Push again: they go then, unless they need nothing any more.",
                 ) from None
-        return OutboxJob(job_id, night, group.object, group.operation, PLANNED, len(rows), now)
+        rows_planned = chunk.size.rows
+        return OutboxJob(job_id, night, group.object, group.operation, PLANNED, rows_planned, now)
 
     def mark(self, job: OutboxJob, state: str, salesforce_job_id: str) -> OutboxJob:
         """Note that Salesforce knows the job, or has its rows."""
@@ -214,12 +224,16 @@ class Outbox:
         refusals = [refusal for _, refusal in outcome.refused]
         unprocessed = sum(refusal.code == UNPROCESSED for refusal in refusals)
         with self.ledger.transaction() as connection:
-            self.ledger.acknowledge(
-                self.org_id,
-                [_confirmed(job, row, record_id) for row, record_id in outcome.written],
-                at=job.planned_at,
-                connection=connection,
-            )
+            for part in _parts(outcome.written):
+                found = self._rows(
+                    connection, job, schema.outbox.c.id.between(min(part), max(part))
+                )
+                self.ledger.acknowledge(
+                    self.org_id,
+                    [_confirmed(job, row, part[row.id]) for row in found if row.id in part],
+                    at=job.planned_at,
+                    connection=connection,
+                )
             note_refusals(connection, self.org_id, refusals, night)
             self._finish_rows(connection, job, DONE, now)
             if outcome.refused:
@@ -240,7 +254,7 @@ class Outbox:
                 job,
                 DONE,
                 now,
-                rows_done=len(outcome.written),
+                rows_done=outcome.written.num_rows,
                 rows_refused=len(refusals) - unprocessed,
                 rows_unprocessed=unprocessed,
                 calls=schema.push_jobs.c.calls + calls,
@@ -286,16 +300,44 @@ class Outbox:
         with self.ledger.reading() as connection:
             return {(row.object, row.record_key) for row in connection.execute(query)}
 
-    def rows(self, job: OutboxJob) -> list[OutboxRow]:
-        """Return a job's rows in the order in which they were sent."""
-        table = schema.outbox
-        query = select(table).where(table.c.push_job_id == job.id).order_by(table.c.id)
+    def rows(self, job: OutboxJob, ids: Collection[int] | None = None) -> list[OutboxRow]:
+        """Return a job's rows in the order in which they were sent.
+
+        Args:
+            job: The job.
+            ids: Only these rows, if given.
+        """
         with self.ledger.reading() as connection:
-            found = connection.execute(query).all()
+            if ids is None:
+                return self._rows(connection, job)
+            wanted = sorted(ids)
+            return [
+                row
+                for start in range(0, len(wanted), _IDS_A_QUERY)
+                for row in self._rows(
+                    connection,
+                    job,
+                    schema.outbox.c.id.in_(wanted[start : start + _IDS_A_QUERY]),
+                )
+            ]
+
+    def _rows(
+        self, connection: Connection, job: OutboxJob, *conditions: ColumnElement[bool]
+    ) -> list[OutboxRow]:
+        table = schema.outbox
+        query = select(table.c.id, table.c.record_key, table.c.salesforce_id, table.c.fields_json)
+        query = query.where(table.c.push_job_id == job.id, *conditions).order_by(table.c.id)
         return [
             OutboxRow(row.id, row.record_key, row.salesforce_id, json.loads(row.fields_json))
-            for row in found
+            for row in connection.execute(query)
         ]
+
+    def sent(self, job: OutboxJob) -> Iterator[pa.Table]:
+        """Yield `row_id` and `record` of a job's rows, part by part."""
+        table = schema.outbox
+        query = select(table.c.id, table.c.record_key).where(table.c.push_job_id == job.id)
+        with self.ledger.reading() as connection:
+            yield from fetch_arrow(connection, query, SENT)
 
     def known_job_ids(self) -> set[str]:
         """Return every Salesforce job id that the ledger has."""
@@ -332,6 +374,14 @@ class Outbox:
 def refused_records(outcomes: Iterable[JobOutcome]) -> list[Refusal]:
     """Return every refusal of some jobs."""
     return [refusal for outcome in outcomes for _, refusal in outcome.refused]
+
+
+def _parts(written: pa.Table) -> Iterator[dict[int, str]]:
+    """Yield the Ids of written rows by row, part by part."""
+    for start in range(0, written.num_rows, BATCH_ROWS):
+        part = written.slice(start, BATCH_ROWS)
+        columns = (part.column(name).to_pylist() for name in ("row_id", "salesforce_id"))
+        yield dict(zip(*columns, strict=True))
 
 
 def _acknowledgeable(row: dict[str, Any], chunk: Chunk) -> FieldValues:

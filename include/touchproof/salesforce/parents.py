@@ -28,7 +28,7 @@ def find_parents(connection: duckdb.DuckDBPyConnection, objects: Collection[str]
     """Make `parent_records`: the Id of each acknowledged record by each of its names.
 
     Args:
-        connection: Has the table `acknowledged`.
+        connection: Has the view `acknowledged`.
         objects: What can be a parent.
     """
     connection.execute(

@@ -7,9 +7,9 @@ files and matching them by key. Doesn't belong here: what to send (plan.py), the
 
 from __future__ import annotations
 
-import io
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -26,6 +26,7 @@ from touchproof.salesforce.client import Client
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
+from touchproof.salesforce.matching import Matching, Told
 from touchproof.salesforce.outbox import (
     CREATED,
     SUBMITTED,
@@ -72,7 +73,7 @@ class GroupResult:
 
     @property
     def pushed(self) -> int:
-        return sum(len(outcome.written) for outcome in self.outcomes)
+        return sum(outcome.written.num_rows for outcome in self.outcomes)
 
     @property
     def refused(self) -> int:
@@ -108,7 +109,8 @@ def perform_group(
             waiting.sleep(wait)
             for chunk in (chunk for piece in pieces for chunk in job_chunks(piece)):
                 again = _perform_job(chunk, client, outbox, waiting, night=night, lane=lane)
-                outcomes = and_retried(outcomes, again)
+                sent = {str(record) for record in chunk.rows.column("record").to_pylist()}
+                outcomes = and_retried(outcomes, again, sent)
     except SalesforceError as error:
         failure = error
     calls = client.counter.push_calls - before
@@ -129,7 +131,7 @@ def _perform_job(
         "job %s (%s): %s written, %s refused, %s calls",
         submitted.salesforce_job_id,
         chunk.group.name,
-        len(outcome.written),
+        outcome.written.num_rows,
         len(outcome.refused),
         calls,
     )
@@ -173,29 +175,20 @@ def collect(
     without refusals costs one call. Rows are matched by key, since files keep no order. The job
     itself tells how many rows each file must have: one with fewer is read again, a few times.
     """
-    open_rows = {row.record: row for row in outbox.rows(job)}
-    written: list[tuple[OutboxRow, str]] = []
-    refused: list[tuple[OutboxRow, Refusal]] = []
     files: tuple[tuple[ResultKind, int], ...] = (
         ("successfulResults", finished.records_processed - finished.records_failed),
         ("failedResults", finished.records_failed),
         ("unprocessedrecords", job.rows - finished.records_processed),
     )
-    for kind, expected in files:
-        if not open_rows:
-            break
-        for result in _told(finished.id, kind, expected, job, client, waiting):
-            row = open_rows.pop(result[job.key_field], None)
-            if row is None:  # read for the second time
-                continue
-            if kind == "successfulResults":
-                written.append((row, result["sf__Id"]))
-                continue
-            error = parse_row_error(result.get("sf__Error", ""))
-            code = error.code if kind == "failedResults" else UNPROCESSED
-            refused.append((row, _refusal(job, row, code, error.fields)))
-    refused += [(row, _refusal(job, row, UNACCOUNTED)) for row in open_rows.values()]
-    return JobOutcome(tuple(written), tuple(refused))
+    with closing(Matching(outbox.sent(job), job.key_field)) as matching:
+        for kind, expected in files:
+            if matching.is_complete:
+                break
+            matching.note(kind, _told(finished.id, kind, expected, job, client, waiting))
+        others = {one.row_id: one for one in matching.others()}
+        written = matching.written()
+    rows = outbox.rows(job, others) if others else []
+    return JobOutcome(written, tuple((row, _refused(job, row, others[row.id])) for row in rows))
 
 
 def _told(
@@ -216,8 +209,8 @@ def _told(
 def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> OutboxJob:
     """Hand a job's rows to Salesforce; each answer is durable before the next request."""
     try:
-        if is_small(chunk.content):
-            content = chunk.content
+        if is_small(chunk.size):
+            content = chunk.path.read_bytes()
             made = client.create_job_multipart(job.object, job.operation, job.external_id, content)
             return outbox.mark(job, SUBMITTED, made.id)
         made = client.create_job(job.object, job.operation, job.external_id)
@@ -226,9 +219,17 @@ def _submit(job: OutboxJob, chunk: Chunk, client: Client, outbox: Outbox) -> Out
             outbox.discard(job, f"Salesforce refused the job: {error.code}")
         raise
     created = outbox.mark(job, CREATED, made.id)
-    client.upload(made, io.BytesIO(chunk.content))
+    with chunk.path.open("rb") as file:
+        client.upload(made, file)
     client.close_job(made.id)
     return outbox.mark(created, SUBMITTED, made.id)
+
+
+def _refused(job: OutboxJob, row: OutboxRow, told: Told) -> Refusal:
+    if told.kind == "failedResults":
+        error = parse_row_error(told.error)
+        return _refusal(job, row, error.code, error.fields)
+    return _refusal(job, row, UNACCOUNTED if told.kind is None else UNPROCESSED)
 
 
 def _refusal(job: OutboxJob, row: OutboxRow, code: str, fields: tuple[str, ...] = ()) -> Refusal:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from touchproof.errors import ConfigurationError
+from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
 from touchproof.salesforce.parents import (
     ACCOUNT_COLUMN,
@@ -25,8 +26,8 @@ from touchproof.salesforce.parents import (
     find_parents,
 )
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
-from touchproof.salesforce.tables import fetch_row
-from touchproof.warehouse import connect_memory
+from touchproof.salesforce.tables import Rows, fetch_row, names_table
+from touchproof.warehouse import connect_scratch
 
 BOOKKEEPING = frozenset(
     {
@@ -43,8 +44,6 @@ BOOKKEEPING = frozenset(
     }
 )
 """Columns of a sync model that aren't Salesforce fields."""
-
-ACKNOWLEDGED_COLUMNS = ("object", "record_key", "salesforce_id", "fields_json")
 
 OBJECT_ORDER = (
     "Account",
@@ -86,7 +85,7 @@ class PushPlan:
     changed_records: int
     plan_hash: str
     waiting_reason: str | None
-    held_children: Mapping[str, pa.Table] = field(default_factory=dict)
+    held_children: Mapping[str, Rows] = field(default_factory=dict)
 
     @property
     def changed_share(self) -> float:
@@ -106,19 +105,21 @@ class PushPlan:
 
 
 def plan_push(
-    desired: Mapping[str, pa.Table],
-    acknowledged: pa.Table,
+    desired: Mapping[str, Rows],
+    acknowledged: Acknowledged,
     rules: Sequence[FieldRule],
     limits: PlanLimits,
+    folder: Path,
 ) -> PushPlan:
     """Compare desired records with acknowledged ones, field by field.
 
     Args:
         desired: Sync models by name, one row per Salesforce record each.
-        acknowledged: `ACKNOWLEDGED_COLUMNS`; a field missing in `fields_json` is unknown, a null
-            there is known to be empty.
+        acknowledged: A field missing in `fields_json` is unknown, a null there is known to be
+            empty.
         rules: The seed `salesforce_fields`.
         limits: What may go unasked.
+        folder: For the files of the plan's rows.
 
     Returns:
         The plan; the same input in any order gives the same plan and hash.
@@ -130,21 +131,22 @@ def plan_push(
     models = _models_by_object(desired, rules)
     groups: list[PlanGroup] = []
     held: list[Held] = []
-    held_children: dict[str, pa.Table] = {}
+    held_children: dict[str, Rows] = {}
     known = changed = 0
-    with connect_memory() as connection:
-        connection.register("acknowledged", acknowledged.select(list(ACKNOWLEDGED_COLUMNS)))
+    files = Path(tempfile.mkdtemp(prefix="plan-", dir=folder))
+    with connect_scratch(files) as connection:
+        connection.execute(f"create view acknowledged as {acknowledged.sql}")
         find_parents(connection, _parent_objects(desired, models, rules))
         for object_name in sorted(models, key=_object_rank):
             written = written_fields(rules, object_name)
-            comparison = Comparison(connection, object_name, written, models[object_name])
+            comparison = Comparison(connection, files, object_name, written, models[object_name])
             comparison.compare(desired)
             found = comparison.groups()
             _note_planned(connection, found)
             groups += found
             held += comparison.held()
             held_children[object_name] = comparison.held_children()
-            known += comparison.count("acknowledged_records")
+            known += comparison.acknowledged_records
             changed += sum(group.rows.num_rows for group in found if group.kind == "values")
         groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))
         plan_hash = _hash(connection, groups)
@@ -176,26 +178,22 @@ def hold_children(
     """
     if not failed or group.kind != "creation" or "parents" not in group.rows.column_names:
         return group, frozenset()
-    names = {f"{name} {record}" for name, record in failed}
-    is_free = [
-        parents is None or names.isdisjoint(parents.split(BETWEEN))
-        for parents in group.rows.column("parents").to_pylist()
-    ]
-    records = group.rows.column("record").to_pylist()
-    held = {(group.object, str(r)) for r, free in zip(records, is_free, strict=True) if not free}
-    rows = group.rows.filter(pa.array(is_free, pa.bool_()))
-    return replace(group, rows=rows), frozenset(held)
+    names = names_table({f"{name} {record}" for name, record in failed})
+    failing = "(select list(name) from named)"
+    hangs = f"coalesce(list_has_any(string_split(parents, '{BETWEEN}'), {failing}), false)"
+    held = group.rows.where(hangs, named=names).column("record").to_pylist()
+    if not held:
+        return group, frozenset()
+    rows = group.rows.where(f"not ({hangs})", named=names)
+    return replace(group, rows=rows), frozenset((group.object, str(record)) for record in held)
 
 
 def _note_planned(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> None:
     """Add what the plan makes to `planned_records`."""
     for group in groups:
         if group.kind == "creation":
-            connection.register("made", group.rows)
-            connection.execute(
-                "insert into planned_records select $1, record_key from made", [group.object]
-            )
-            connection.unregister("made")
+            made = f"select '{group.object}', record_key from {group.rows.sql}"  # noqa: S608
+            connection.execute(f"insert into planned_records {made}")
 
 
 def _object_rank(object_name: str) -> tuple[int, str]:
@@ -206,7 +204,7 @@ def _object_rank(object_name: str) -> tuple[int, str]:
 
 
 def _models_by_object(
-    desired: Mapping[str, pa.Table], rules: Sequence[FieldRule]
+    desired: Mapping[str, Rows], rules: Sequence[FieldRule]
 ) -> dict[str, list[str]]:
     """Name the sync models of each object and refuse columns without an owner."""
     models: dict[str, list[str]] = {}
@@ -231,16 +229,16 @@ def _models_by_object(
 
 
 def _parent_objects(
-    desired: Mapping[str, pa.Table],
+    desired: Mapping[str, Rows],
     models: Mapping[str, Sequence[str]],
     rules: Sequence[FieldRule],
 ) -> set[str]:
     """Name the objects that records of this plan hang on."""
     named = {rule.refers_to for rule in rules if rule.object in models and rule.refers_to}
-    for table in desired.values():
-        if "parent_object" in table.column_names:
-            found = pc.unique(table.column("parent_object")).to_pylist()
-            named |= {str(name) for name in found if name is not None}
+    for rows in desired.values():
+        if "parent_object" in rows.column_names:
+            (found,) = rows.aggregate("list(distinct parent_object)")
+            named |= {name for name in found or () if name is not None}
     return named
 
 
@@ -250,14 +248,12 @@ def _hash(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) ->
     for group in groups:
         if group.kind == "consent":
             continue
-        connection.register("hashed", group.rows)
         cells = ", ".join(f'"{name}"' for name in ("record", *group.fields))
         (digest,) = fetch_row(
             connection,
             f"select bit_xor(md5_number(to_json([{cells}])::varchar))::varchar "  # noqa: S608
-            "from hashed",
+            f"from {group.rows.sql}",
         )
-        connection.unregister("hashed")
         content.append((group.name, list(group.fields), group.rows.num_rows, str(digest)))
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 

@@ -15,11 +15,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from touchproof.salesforce.rules import INSERTED, KEY_FIELD, FieldRule
 from touchproof.salesforce.storage import kilobytes_of, megabytes
+from touchproof.salesforce.tables import Rows
 
 Level = Literal["stop", "look"]
 _TYPES: Mapping[str, frozenset[str]] = {
@@ -80,36 +78,36 @@ class ObjectWish:
 
     object: str
     rules: tuple[FieldRule, ...]
-    tables: tuple[pa.Table, ...]
+    tables: tuple[Rows, ...]
     creates: bool
     edits: bool
     filled: frozenset[str] = field(default_factory=frozenset)
 
     def longest(self, name: str) -> int:
         """Return the length of a field's longest value."""
-        lengths = [pc.max(pc.utf8_length(one)).as_py() for one in self._columns(name)]
+        lengths = [length for (length,) in self._ask(name, f'max(length("{name}"))')]
         return max((int(length) for length in lengths if length is not None), default=0)
 
     def values(self, name: str) -> set[str]:
         """Return a field's distinct values."""
-        found = {value for one in self._columns(name) for value in pc.unique(one).to_pylist()}
+        found = (value for (values,) in self._ask(name, f'list(distinct "{name}")')
+                 for value in values or ())  # fmt: skip
         return {str(value) for value in found if value is not None}
 
-    def _columns(self, name: str) -> Iterator[pa.ChunkedArray[Any]]:
-        for table in self.tables:
-            if name in table.column_names:
-                yield table.column(name)
+    def _ask(self, name: str, aggregate: str) -> Iterator[tuple[Any, ...]]:
+        for rows in self.tables:
+            if name in rows.column_names:
+                yield rows.aggregate(aggregate)
 
 
-def wishes(desired: Mapping[str, pa.Table], rules: Sequence[FieldRule]) -> tuple[ObjectWish, ...]:
+def wishes(desired: Mapping[str, Rows], rules: Sequence[FieldRule]) -> tuple[ObjectWish, ...]:
     """Say of each object what the sync models want of it, in a fixed order."""
     found = []
     for name in sorted({rule.object for rule in rules if rule.sync_model in desired}):
         own = tuple(rule for rule in rules if rule.object == name)
         models = sorted({rule.sync_model for rule in own} & set(desired))
         tables = tuple(desired[model] for model in models)
-        makes = [pc.any(table.column("is_creation")).as_py() for table in tables]
-        keeps = [pc.all(table.column("is_creation")).as_py() for table in tables]
+        told = [one.aggregate("bool_or(is_creation), bool_and(is_creation)") for one in tables]
         has_key = any(rule.field == KEY_FIELD and rule.owner != "crm" for rule in own)
         written = tuple(rule for rule in own if rule.owner != "crm" and rule.field != KEY_FIELD)
         found.append(
@@ -117,8 +115,8 @@ def wishes(desired: Mapping[str, pa.Table], rules: Sequence[FieldRule]) -> tuple
                 object=name,
                 rules=written,
                 tables=tables,
-                creates=has_key or name in INSERTED or any(makes),
-                edits=any(one is False for one in keeps),
+                creates=has_key or name in INSERTED or any(makes for makes, _ in told),
+                edits=any(makes_all is False for _, makes_all in told),
                 filled=frozenset(
                     {rule.field for rule in written} | {INSERTED.get(name, KEY_FIELD)}
                 ),

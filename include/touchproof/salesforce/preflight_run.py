@@ -9,13 +9,12 @@ in the seed asks for a new one, which the next push then runs by itself.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any, Literal
-
-import pyarrow as pa
 
 from touchproof.clock import Clock
 from touchproof.errors import CheckFailedError
@@ -35,8 +34,9 @@ from touchproof.salesforce.preflight import (
 )
 from touchproof.salesforce.rules import KEY_FIELD
 from touchproof.salesforce.storage import LIMIT as STORAGE_LIMIT
+from touchproof.salesforce.tables import Rows, push_folder
 from touchproof.settings import Settings
-from touchproof.warehouse import connect_memory
+from touchproof.warehouse import connect_scratch
 
 STEP = "preflight"
 _VALIDATION_RULES = (
@@ -92,19 +92,22 @@ def run_preflight(settings: Settings, night: date, clock: Clock, client: Client)
         SalesforceError: If Salesforce doesn't answer.
     """
     ledger = Ledger.of(settings)
-    inputs = read_inputs(settings)
-    ledger.require_org(client.org_id)
-    journal = LedgerJournal(ledger, NIGHTLY, night, clock)
-    with journal.keeping(client.counter):
-        return preflight(inputs, Outbox(ledger, client.org_id, clock), client, night)
+    with push_folder(settings) as folder:
+        inputs = read_inputs(settings, folder)
+        ledger.require_org(client.org_id)
+        journal = LedgerJournal(ledger, NIGHTLY, night, clock)
+        with journal.keeping(client.counter):
+            return preflight(inputs, Outbox(ledger, client.org_id, clock), client, night, folder)
 
 
-def preflight(inputs: PushInputs, outbox: Outbox, client: Client, night: date) -> PreflightReport:
-    """Ask the org and judge what it answers."""
+def preflight(
+    inputs: PushInputs, outbox: Outbox, client: Client, night: date, folder: Path
+) -> PreflightReport:
+    """Ask the org and judge what it answers; the folder is for what is read of the ledger."""
     before = client.counter.push_calls
     wanted = wishes(inputs.desired, inputs.rules)
     asked = _ask(client, wanted)
-    new_records = _new_records(wanted, outbox.acknowledged())
+    new_records = _new_records(wanted, outbox.acknowledged(folder), folder)
     findings = judge(wanted, asked, new_records)
     by_object: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
@@ -139,6 +142,7 @@ def require_preflight(
     client: Client,
     night: date,
     clock: Clock,
+    folder: Path,
 ) -> None:
     """Let a push go on only where a preflight of this org and these fields was passed.
 
@@ -152,7 +156,7 @@ def require_preflight(
     wanted = fields_sha256(inputs.rules)
     if has_passed(outbox.ledger, outbox.org_id, wanted):
         return
-    report = preflight(inputs, outbox, client, night)
+    report = preflight(inputs, outbox, client, night, folder)
     record(settings, night, STEP, report.status, as_json(report), clock)
     require_passed(report)
 
@@ -234,17 +238,24 @@ def _by_object(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, s
     return dict(found)
 
 
-def _new_records(wanted: Sequence[ObjectWish], acknowledged: pa.Table) -> dict[str, int]:
+def _new_records(wanted: Sequence[ObjectWish], acknowledged: Rows, folder: Path) -> dict[str, int]:
     """Count the records of each object that a night wants to make and the ledger doesn't know."""
-    with connect_memory() as connection:
-        connection.register("acknowledged", acknowledged)
-        known = connection.sql(
-            f"select object, json_extract_string(fields_json, '$.{KEY_FIELD}') from acknowledged"  # noqa: S608
-        ).fetchall()
-    keys = {
-        (wish.object, key)
+    keys = " union ".join(
+        f"select '{wish.object}' as object, record_key as name from {rows.sql} where is_creation"  # noqa: S608
         for wish in wanted
-        for table in wish.tables
-        for key in table.filter(table.column("is_creation")).column("record_key").to_pylist()
-    }
-    return dict(Counter(name for name, _ in keys - set(known)))
+        for rows in wish.tables
+    )
+    if not keys:
+        return {}
+    with connect_scratch(folder) as connection:
+        found = connection.execute(
+            f"""
+            select object, count(*) from ({keys}) as k where not exists (
+                select 1 from {acknowledged.sql} as a
+                where a.object = k.object and a.fields_json ->> '$.{KEY_FIELD}' = k.name
+            )
+            group by object
+            order by object
+            """  # noqa: S608
+        ).fetchall()
+    return {str(name): int(count) for name, count in found}

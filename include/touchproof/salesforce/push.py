@@ -14,13 +14,12 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from pathlib import Path
 
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.ledger.store import Ledger
+from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate
 from touchproof.salesforce.call_journal import LedgerJournal
@@ -66,6 +65,7 @@ from touchproof.salesforce.spending import (
     nights_waited,
     plan_spending,
 )
+from touchproof.salesforce.tables import Rows, names_table, push_folder
 from touchproof.settings import Settings
 
 __all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"]
@@ -113,16 +113,17 @@ def run_push(
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
-    inputs = read_inputs(settings)
     ledger = Ledger.of(settings)
-    push = _Push(settings, inputs, ledger, clock, night, confirm)
-    if dry_run:
-        return push.plan_only()
-    with push_lock(settings.paths.ledger.with_name(f"push-{lane}.lock")):
-        connected = client or Client(
-            connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
-        )
-        report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
+    with push_folder(settings) as folder:
+        inputs = read_inputs(settings, folder)
+        push = _Push(settings, inputs, ledger, clock, night, folder, confirm)
+        if dry_run:
+            return push.plan_only()
+        with push_lock(settings.paths.ledger.with_name(f"push-{lane}.lock")):
+            connected = client or Client(
+                connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
+            )
+            report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
     require_no_long_wait(report, waited, settings.max_waiting_nights)
@@ -151,25 +152,31 @@ def replay(
     ledger = Ledger.of(settings)
     letters = list_dead_letters(ledger, known_org(ledger))
     only = frozenset((letter.object, letter.record_key) for letter in letters)
-    push = _Push(settings, read_inputs(settings), ledger, clock, night, None, only)
-    with push_lock(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
-        connected = client or Client(
-            connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
-        )
-        report = push.perform(connected, Waiting(sleep, jitter))
+    with push_folder(settings) as folder:
+        inputs = read_inputs(settings, folder)
+        push = _Push(settings, inputs, ledger, clock, night, folder, None, only)
+        with push_lock(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
+            connected = client or Client(
+                connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
+            )
+            report = push.perform(connected, Waiting(sleep, jitter))
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     return report
 
 
 @dataclass(frozen=True)
 class _Push:
-    """Hold what one push works with; `only` limits it to some (object, record)."""
+    """Hold what one push works with: a folder for its files among it.
+
+    `only` limits it to some (object, record).
+    """
 
     settings: Settings
     inputs: PushInputs
     ledger: Ledger
     clock: Clock
     night: date
+    folder: Path
     confirm: str | None
     only: frozenset[tuple[str, str]] | None = None
 
@@ -177,9 +184,10 @@ class _Push:
         """Plan on the ledger and the handoff alone, without a call."""
         org_id = known_org(self.ledger)
         outbox = Outbox(self.ledger, org_id, self.clock)
-        acknowledged = outbox.acknowledged()
-        observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
-        plan = self._plan(overlay(acknowledged, observation), outbox.first_push_night())
+        acknowledged = outbox.acknowledged(self.folder)
+        observation = self._compare_observed(acknowledged)
+        known = overlay(acknowledged, observation, self.folder)
+        plan = self._plan(known, outbox.first_push_night())
         plan, _ = take_out(plan, known_moves(self.ledger, org_id))
         letters = len(list_dead_letters(self.ledger, org_id))
         seen = limits_seen(self.ledger)
@@ -207,14 +215,15 @@ class _Push:
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
         resumed = resume(client, outbox, waiting, night=self.night)
-        observation = self._observe(outbox)
+        observation, known = self._observe(outbox)
         if is_baseline_only:
             letters = len(list_dead_letters(self.ledger, org_id))
             report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
             return _with_calls(report, client, client.counter.last_limit)
-        plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
-        if learn_statuses(client, outbox, plan, self.clock()):
-            plan = self._plan(outbox.acknowledged(), outbox.first_push_night())
+        plan = self._plan(known, outbox.first_push_night())
+        if learn_statuses(client, outbox, plan, self.clock(), self.folder):
+            known = Acknowledged(outbox.acknowledged(self.folder))
+            plan = self._plan(known, outbox.first_push_night())
         moves = known_moves(self.ledger, org_id)
         plan, gone = take_out(plan, moves)
         spending = self._spending(plan.sendable, OrgLimits.from_answer(client.limits()))
@@ -237,7 +246,9 @@ class _Push:
             retry=RetryPolicy(reserve_calls=spending.reserve.calls if spending.reserve else 0),
         )
         model = self.settings.org_model
-        follower = Follower(client, send, outbox, self.inputs, model, self.night, moves, gone)
+        follower = Follower(
+            client, send, outbox, self.inputs, model, self.night, self.folder, moves, gone
+        )
         follower.follow_known("consent")
         for group in sendable:
             free = follower.without_moved(_without(group, unfinished))
@@ -278,28 +289,36 @@ class _Push:
         """
         outbox = Outbox(self.ledger, org_id, self.clock)
         try:
-            require_preflight(self.settings, self.inputs, outbox, client, self.night, self.clock)
+            require_preflight(
+                self.settings, self.inputs, outbox, client, self.night, self.clock, self.folder
+            )
         except CheckFailedError as error:
             if outbox.first_push_night() is None:
                 raise
             return error
         return None
 
-    def _observe(self, outbox: Outbox) -> Observation:
-        acknowledged = outbox.acknowledged()
-        observation = compare_observed(self.inputs.observed, acknowledged, self.inputs.rules)
+    def _observe(self, outbox: Outbox) -> tuple[Observation, Acknowledged]:
+        """Acknowledge what the extract read; return that, and all that is acknowledged then."""
+        acknowledged = outbox.acknowledged(self.folder)
+        observation = self._compare_observed(acknowledged)
         if observation.rows.num_rows:
             is_baseline = acknowledged.num_rows == 0
             outbox.acknowledge_observation(observation, is_baseline=is_baseline)
-        follow_merges(self.ledger, outbox.org_id, self.inputs.merged)
+        followed = follow_merges(self.ledger, outbox.org_id, self.inputs.merged)
         forget_moves(self.ledger, outbox.org_id, newest_extraction(self.inputs.observed))
-        return observation
+        if followed:
+            return observation, Acknowledged(outbox.acknowledged(self.folder))
+        return observation, overlay(acknowledged, observation, self.folder)
 
-    def _plan(self, acknowledged: pa.Table, first_push_night: date | None) -> PushPlan:
+    def _compare_observed(self, acknowledged: Rows) -> Observation:
+        return compare_observed(self.inputs.observed, acknowledged, self.inputs.rules, self.folder)
+
+    def _plan(self, acknowledged: Acknowledged, first_push_night: date | None) -> PushPlan:
         is_first = first_push_night is None or first_push_night >= self.night
         is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
         limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
-        plan = plan_push(self.inputs.desired, acknowledged, self.inputs.rules, limits)
+        plan = plan_push(self.inputs.desired, acknowledged, self.inputs.rules, limits, self.folder)
         held = lane_holds(self.ledger, known_org(self.ledger))
         if held:
             groups = (_without(group, held) for group in plan.groups)
@@ -326,17 +345,22 @@ class _Push:
         still = (_refused_in(outcomes) - follower.settled) | waiting
         sent = {result.group.name for result in results if result.failure is None}
         of_lane = lane_refusals(self.ledger, org_id, self.inputs.night)
+        open_letters = {
+            (letter.object, letter.record_key) for letter in list_dead_letters(self.ledger, org_id)
+        }
         for group in plan.groups:
-            records = {(group.object, str(one)) for one in group.rows.column("record").to_pylist()}
+            named = {record for name, record in open_letters | of_lane if name == group.object}
+            found = group.rows.only("record", named).column("record").to_pylist() if named else []
+            records = {(group.object, str(record)) for record in found}
             if group.name in sent:
                 of_lane -= records  # what the lane couldn't write went through, or is in `still`
             else:
                 still |= records
         # A child whose parent went away can't be sent, which mends nothing.
-        before = {(one.object, one.record_key) for one in list_dead_letters(self.ledger, org_id)}
-        for name in {name for name, _ in before} & set(plan.held_children):
-            held = plan.held_children[name].column("record").to_pylist()
-            still |= before & {(name, str(record)) for record in held}
+        for name in {name for name, _ in open_letters} & set(plan.held_children):
+            named = {record for object_name, record in open_letters if object_name == name}
+            held = plan.held_children[name].only("record", named).column("record").to_pylist()
+            still |= {(name, str(record)) for record in held}
         still |= of_lane
         resolve_all_but(self.ledger, org_id, still)
         return len(list_dead_letters(self.ledger, org_id))
@@ -428,15 +452,16 @@ def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGrou
     names = {record for name, record in records if name == group.object}
     if not names:
         return group
-    columns = [group.rows.column(column).to_pylist() for column in ("record", "record_key")]
-    is_free = [names.isdisjoint(pair) for pair in zip(*columns, strict=True)]
-    return replace(group, rows=group.rows.filter(pa.array(is_free, pa.bool_())))
+    is_free = " and ".join(
+        f"not exists (select 1 from named where name = r.{column})"  # noqa: S608
+        for column in ("record", "record_key")
+    )
+    return replace(group, rows=group.rows.where(is_free, named=names_table(names)))
 
 
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:
-    records = pa.array([record for name, record in only if name == group.object], pa.string())
-    kept = pc.is_in(group.rows.column("record"), value_set=records)
-    return replace(group, rows=group.rows.filter(kept))
+    names = {record for name, record in only if name == group.object}
+    return replace(group, rows=group.rows.only("record", names))
 
 
 def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:

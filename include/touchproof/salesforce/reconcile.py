@@ -23,9 +23,9 @@ from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.inputs import read_inputs
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.rules import FieldRule, written_fields
-from touchproof.salesforce.tables import fetch_row
+from touchproof.salesforce.tables import Rows, fetch_row, push_folder
 from touchproof.settings import Settings
-from touchproof.warehouse import connect_memory
+from touchproof.warehouse import connect_scratch
 
 
 @dataclass(frozen=True)
@@ -76,24 +76,26 @@ def reconcile(
         jitter: Returns a number in [0, 1).
         client: Client of the org; made from the settings by default.
     """
-    rules = read_inputs(settings).rules
-    connected = client or Client(
-        connection_from_settings(settings), purpose="extraction", sleep=sleep, jitter=jitter
-    )
-    acknowledged = Outbox(Ledger.of(settings), connected.org_id, clock).acknowledged()
-    known = set(acknowledged.column("object").to_pylist())
-    objects = tuple(
-        _reconcile_object(name, written_fields(rules, name), acknowledged, connected)
-        for name in sorted({rule.object for rule in rules})
-        if name in known and written_fields(rules, name)
-    )
+    with push_folder(settings) as folder:
+        rules = read_inputs(settings, folder).rules
+        connected = client or Client(
+            connection_from_settings(settings), purpose="extraction", sleep=sleep, jitter=jitter
+        )
+        outbox = Outbox(Ledger.of(settings), connected.org_id, clock)
+        acknowledged = outbox.acknowledged(folder)
+        (known,) = acknowledged.aggregate("list(distinct object)")
+        objects = tuple(
+            _reconcile_object(name, written_fields(rules, name), acknowledged, connected)
+            for name in sorted({rule.object for rule in rules})
+            if name in (known or ()) and written_fields(rules, name)
+        )
     agrees = not any(found.differing or found.missing for found in objects)
     calls = connected.counter.extraction_calls
     return ReconcileReport("ok" if agrees else "failed", objects, calls)
 
 
 def _reconcile_object(
-    name: str, rules: Sequence[FieldRule], acknowledged: pa.Table, client: Client
+    name: str, rules: Sequence[FieldRule], acknowledged: Rows, client: Client
 ) -> ObjectReconciliation:
     columns = ["Id", *(rule.field for rule in rules)]
     as_text = pa_csv.ConvertOptions(
@@ -119,15 +121,14 @@ def _reconcile_object(
     flags = "".join(f", {difference} as d{n}" for n, difference in enumerate(differences))
     sums = "".join(f", count(*) filter (is_shown and d{n})" for n in range(len(rules)))
     any_differs = " or ".join(f"d{n}" for n in range(len(rules)))
-    with connect_memory() as connection:
+    with connect_scratch(acknowledged.path.parent) as connection:
         connection.register("org", pa.concat_tables(pages))
-        connection.register("acknowledged", acknowledged)
         row = fetch_row(
             connection,
             f"""
             with compared as (
                 select o."Id" is not null as is_shown{flags}
-                from acknowledged as a
+                from {acknowledged.sql} as a
                 left join org as o on a.salesforce_id = o."Id"
                 where a.object = '{name}'
             )

@@ -18,7 +18,7 @@ from datetime import date
 from touchproof.errors import SalesforceError
 from touchproof.salesforce.answers import Job, SalesforceCallError
 from touchproof.salesforce.canonical import CLEAR
-from touchproof.salesforce.client import Client
+from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS, Client
 from touchproof.salesforce.outbox import (
     PLANNED,
     SUBMITTED,
@@ -32,6 +32,7 @@ from touchproof.salesforce.perform import Waiting, collect, wait_for
 logger = logging.getLogger(__name__)
 
 _MAX_CANDIDATES = 5
+_MIN_CHARACTERS_A_ROW = 2
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Resumed:
 
     @property
     def written(self) -> int:
-        return sum(len(outcome.written) for outcome in self.outcomes)
+        return sum(outcome.written.num_rows for outcome in self.outcomes)
 
 
 def resume(client: Client, outbox: Outbox, waiting: Waiting, *, night: date) -> Resumed:
@@ -130,8 +131,11 @@ def _adopt(
     """Find the job whose creation was answered into the void, by its very content.
 
     Object, operation and time can agree by chance; all keys with all cells can't. An Open job has
-    no content, so it can't have been ours and finished: it is left alone.
+    no content, so it can't have been ours and finished: it is left alone. A job whose rows don't
+    fit into one call was Open without its answer.
     """
+    if job.rows > MULTIPART_MAX_CHARACTERS // _MIN_CHARACTERS_A_ROW:
+        return None
     expected = {row.record: _cells(row) for row in outbox.rows(job)}
     candidates = [
         orphan

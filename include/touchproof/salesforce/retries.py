@@ -12,9 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import estimate_cost
 from touchproof.salesforce.compare import PlanGroup
@@ -73,19 +70,26 @@ def pieces_of(
     Rows keep the group's order, which has those of one parent together: jobs go one after the
     other, so that two of them never want the same parent at once.
     """
-    wanted = pa.array(sorted(records), pa.string())
-    rows = group.rows.filter(pc.is_in(group.rows.column("record"), value_set=wanted))
+    if not records:
+        return ()
+    rows = group.rows.only("record", records)
     size = max(policy.job_rows, -(-rows.num_rows // policy.max_jobs))
     starts = range(0, rows.num_rows, size)
     return tuple(replace(group, rows=rows.slice(start, size)) for start in starts)
 
 
-def and_retried(outcomes: Sequence[JobOutcome], retried: JobOutcome) -> list[JobOutcome]:
-    """Return outcomes in which each retried row ended as its retry did."""
-    again = {row.record for row, _ in retried.written}
-    again |= {row.record for row, _ in retried.refused}
+def and_retried(
+    outcomes: Sequence[JobOutcome], retried: JobOutcome, records: Collection[str]
+) -> list[JobOutcome]:
+    """Return outcomes in which each retried row ended as its retry did.
+
+    Args:
+        outcomes: Of the group's jobs until then.
+        retried: Of the retry.
+        records: The retry's.
+    """
     earlier = [
-        replace(one, refused=tuple(pair for pair in one.refused if pair[0].record not in again))
+        replace(one, refused=tuple(pair for pair in one.refused if pair[0].record not in records))
         for one in outcomes
     ]
     return [*earlier, retried]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -16,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from touchproof.errors import LedgerError
 from touchproof.ledger import schema
 from touchproof.ledger.records import AcknowledgedRow
-from touchproof.ledger.store import Ledger
+from touchproof.ledger.store import Ledger, fetch_arrow
 from touchproof.settings import Settings
 
 ORG = "00D000000000001"
@@ -149,6 +150,28 @@ def test_acknowledged_values_merge_field_by_field_and_keep_known_emptiness(
     assert json.loads(row["fields_json"]) == {"A": None, "B": None, "C": "é"}
     assert row["origin"] == "pushed"
     assert ledger.acknowledged(ORG, "Contact").num_rows == 0
+
+
+def test_many_records_are_merged_and_read_one_by_one(ledger: Ledger, now: datetime) -> None:
+    many = [f"00Q{number:06d}" for number in range(20_003)]
+    ledger.acknowledge(ORG, [_row(record, {"A": record}) for record in many[:1_200]], at=now)
+    ledger.acknowledge(ORG, [_row(record, {"B": record}) for record in many], at=now)
+    shape = pa.schema([("record_key", pa.string()), ("fields_json", pa.string())])
+    query = select(*(schema.acknowledged.c[name] for name in shape.names))
+    with ledger.reading() as connection:
+        tables = list(fetch_arrow(connection, query, shape))
+    assert len(tables) > 1
+    found = {row["record_key"]: json.loads(row["fields_json"]) for row in rows_of(tables)}
+    assert found == {
+        record: {"A": record, "B": record} if number < 1_200 else {"B": record}
+        for number, record in enumerate(many)
+    }
+    assert sum(table.num_rows for table in tables) == len(many)
+
+
+def rows_of(tables: list[pa.Table]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pa.concat_tables(tables).to_pylist()
+    return rows
 
 
 def test_acknowledging_joins_the_callers_transaction(ledger: Ledger, now: datetime) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from lane_day import LaneDay
 from night_world import NightWorld
-from small_crm import Crm, acknowledged_table, model_table, rules_seed
+from small_crm import Crm, acknowledged_table, kept, model_table, planned, rules_seed
 
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce import lifecycle
@@ -18,8 +18,14 @@ from touchproof_sandbox.salesforce.control import Control
 
 @pytest.fixture(scope="session")
 def tables() -> SimpleNamespace:
-    """Return the makers of small sync models, acknowledged values and field rules."""
-    return SimpleNamespace(model=model_table, acknowledged=acknowledged_table, rules=rules_seed)
+    """Return the makers of small sync models, acknowledged values, field rules and plans."""
+    return SimpleNamespace(
+        model=model_table,
+        acknowledged=acknowledged_table,
+        rules=rules_seed,
+        kept=kept,
+        plan=planned,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
@@ -20,15 +22,21 @@ import pyarrow.parquet as pq
 from touchproof.durable import sha256_of
 from touchproof.handoff import CONTENT, VERSIONS, HandoffFile, version_name
 from touchproof.ledger.store import Ledger
+from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.client import Client, connection_from_settings
+from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
 from touchproof.salesforce.preflight import fields_sha256
 from touchproof.salesforce.preflight_run import STEP, has_passed
-from touchproof.salesforce.rules import read_field_rules
+from touchproof.salesforce.rules import FieldRule, read_field_rules
+from touchproof.salesforce.tables import Rows
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce.control import Control
 from touchproof_sandbox.salesforce.schema import ORG_ID
 
 FIRST_NIGHT = date(2026, 6, 28)
+_FOLDER = tempfile.TemporaryDirectory(prefix="small-crm-")
+_NUMBERS = itertools.count()
+_ROW_GROUP = 122_880  # of files that DuckDB writes, as publish does
 
 RULES = [
     ("Lead", "HasOptedOutOfEmail", "touchproof", "overwrite", True, "sync_lead_consent", "boolean"),
@@ -194,6 +202,25 @@ def model_table(model: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(full, pa.schema(columns))
 
 
+def kept(table: pa.Table) -> Rows:
+    """Return a table's rows in a file, as a push has them."""
+    path = Path(_FOLDER.name) / f"{next(_NUMBERS)}.parquet"
+    pq.write_table(table, path)
+    return Rows.of(path)
+
+
+def planned(
+    desired: Mapping[str, pa.Table],
+    acknowledged: pa.Table,
+    rules: Sequence[FieldRule],
+    limits: PlanLimits,
+) -> PushPlan:
+    """Plan what these tables want."""
+    rows = {model: kept(table) for model, table in desired.items()}
+    known = Acknowledged(kept(acknowledged))
+    return plan_push(rows, known, rules, limits, Path(_FOLDER.name))
+
+
 def acknowledged_table(records: Mapping[tuple[str, str], Mapping[str, Any]]) -> pa.Table:
     """Return acknowledged values by (object, Id)."""
     rows = [
@@ -334,7 +361,7 @@ def commit_handoff(settings: Settings, night: date, tables: Mapping[str, pa.Tabl
     files = []
     for name, table in tables.items():
         path = temporary / "sync" / f"{name}.parquet"
-        pq.write_table(table, path)
+        pq.write_table(table, path, row_group_size=_ROW_GROUP)
         files.append(HandoffFile(f"sync/{name}.parquet", table.num_rows, sha256_of(path)))
     hashes = {file.name: file.sha256 for file in files}
     version = version_name(night, hashes)

@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from small_crm import kept
 
 from touchproof.salesforce.compare import PlanGroup
-from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
+from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children
 from touchproof.salesforce.push import PushReport, dead_letters, run_push
 from touchproof.salesforce.rules import read_field_rules
 
@@ -23,7 +24,7 @@ def push(crm: Any) -> PushReport:
 def plan(tables: Any, profiles: list[dict[str, Any]], known: dict[Any, Any]) -> PushPlan:
     desired = {PROFILES: tables.model(PROFILES, profiles)}
     rules = read_field_rules(tables.rules())
-    return plan_push(desired, tables.acknowledged(known), rules, PlanLimits(1.0))
+    return tables.plan(desired, tables.acknowledged(known), rules, PlanLimits(1.0))
 
 
 def wanted(lead: str | None, key: str = "profile:1", **more: Any) -> dict[str, Any]:
@@ -88,9 +89,9 @@ def test_what_goes_and_what_is_held_are_all_and_none_that_goes_has_a_failed_pare
             "parents": pa.array(column, pa.string()),
         }
     )
-    group = PlanGroup(PROFILE, "upsert", "creation", (), rows)
-    kept, held = hold_children(group, {("Lead", name) for name in failed})
-    going = kept.rows.column("record").to_pylist()
+    group = PlanGroup(PROFILE, "upsert", "creation", (), kept(rows))
+    free, held = hold_children(group, {("Lead", name) for name in failed})
+    going = free.rows.column("record").to_pylist()
     assert sorted(going + [record for _, record in held]) == rows.column("record").to_pylist()
     for number, one in enumerate(parents):
         assert (f"profile:{number}" in going) == failed.isdisjoint(one)

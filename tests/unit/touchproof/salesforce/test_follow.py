@@ -263,7 +263,11 @@ def test_acknowledged_values_of_a_loser_are_gone_once_its_merge_was_read(crm: An
     crm.others["sync_records_merged"] = pa.table(columns)
     crm.publish()
     assert push(crm).pushed == 1
-    known = Outbox(Ledger.of(crm.settings), ORG_ID, crm.clock).acknowledged().to_pylist()
+    known = (
+        Outbox(Ledger.of(crm.settings), ORG_ID, crm.clock)
+        .acknowledged(crm.settings.paths.root)
+        .to_pylist()
+    )
     assert [row["record_key"] for row in known] == [master]
     assert '"Touchproof_Key__c":"app:1"' in known[0]["fields_json"]
 

@@ -11,6 +11,7 @@ import pytest
 
 from touchproof.salesforce.observe import Observation, compare_observed, overlay
 from touchproof.salesforce.rules import KEY_FIELD, read_field_rules
+from touchproof.warehouse import connect_memory
 
 PUSHED_AT = datetime(2026, 6, 29, 2, tzinfo=UTC)
 LATER, EARLIER = PUSHED_AT + timedelta(days=1), PUSHED_AT - timedelta(hours=1)
@@ -44,9 +45,11 @@ def compare(
         ),
     )
     acknowledged = tables.acknowledged({} if known is None else {("Lead", "00Q1"): known})
-    moments = pa.array([PUSHED_AT] * acknowledged.num_rows, pa.timestamp("us", tz="UTC"))
+    moments = pa.array(["2026-06-29 02:00:00.000000"] * acknowledged.num_rows, pa.string())
     acknowledged = acknowledged.append_column("acknowledged_at", moments)
-    return compare_observed(observed, acknowledged, read_field_rules(tables.rules()))
+    rows, known = tables.kept(observed), tables.kept(acknowledged)
+    rules = read_field_rules(tables.rules())
+    return compare_observed(rows, known, rules, known.path.parent)
 
 
 def taken(observation: Observation) -> dict[str, Any]:
@@ -117,7 +120,12 @@ def test_a_field_that_was_not_read_stays_as_it_is(tables: Any) -> None:
 def test_the_overlay_is_what_the_ledger_will_hold(tables: Any) -> None:
     known = {"Touchproof_Stage__c": "x", "Touchproof_Score__c": "1"}
     observation = compare(tables, {"Touchproof_Stage__c": None}, known)
-    (row,) = overlay(tables.acknowledged({("Lead", "00Q1"): known}), observation).to_pylist()
+    ledger = tables.kept(tables.acknowledged({("Lead", "00Q1"): known, ("Lead", "00Q2"): known}))
+    whole = overlay(ledger, observation, ledger.path.parent)
+    with connect_memory() as connection:
+        found = connection.sql(whole.sql).order("record_key").to_arrow_table().to_pylist()
+    row, other = found
+    assert (json.loads(other["fields_json"]), other["record_key"]) == (known, "00Q2")
     assert json.loads(row["fields_json"]) == {
         "Touchproof_Stage__c": None,
         "Touchproof_Score__c": "1",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from lane_world import NOON, LaneWorld
 
+from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.org_model import desired_of, person_field, rules_of
 from touchproof.salesforce.plan import PlanLimits, PushPlan, plan_push
 from touchproof.salesforce.push import PushReport, run_push
@@ -20,7 +22,9 @@ CONSENT, ATTRIBUTES = "sync_contact_consent", "sync_contact_attributes"
 OPT_OUT = {"HasOptedOutOfEmail": "true", "Touchproof_Email_Consent__c": "opted_out"}
 
 
-def plan(tables: Any, org_model: OrgModel, contacts: list[dict[str, Any]]) -> PushPlan:
+def plan(
+    tables: Any, folder: Path, org_model: OrgModel, contacts: list[dict[str, Any]]
+) -> PushPlan:
     """Plan an opt-out and a stage for contacts, and a profile for the first of them."""
     stage = {"Touchproof_Stage__c": "customer"}
     profile = {"record_key": "profile:1", "Contact__c": contacts[0]["salesforce_id"]}
@@ -43,13 +47,15 @@ def plan(tables: Any, org_model: OrgModel, contacts: list[dict[str, Any]]) -> Pu
         ]
     )
     rules = read_field_rules(tables.rules())
-    desired, read = desired_of(wanted, observed, rules, org_model)
+    rows = {model: tables.kept(table) for model, table in wanted.items()}
+    desired, read = desired_of(rows, tables.kept(observed), rules, org_model, folder)
     known = {
         (row["object"], row["salesforce_id"]): json.loads(row["fields_json"])
         for row in read.to_pylist()
     }
     limits = PlanLimits(max_changed_share=1.0)
-    return plan_push(desired, tables.acknowledged(known), rules_of(rules, org_model), limits)
+    acknowledged = Acknowledged(tables.kept(tables.acknowledged(known)))
+    return plan_push(desired, acknowledged, rules_of(rules, org_model), limits, folder)
 
 
 def sent(result: PushPlan) -> dict[str, dict[str, dict[str, str]]]:
@@ -65,16 +71,16 @@ def sent(result: PushPlan) -> dict[str, dict[str, dict[str, str]]]:
 ANN = {"salesforce_id": "0031", "account_id": "0011"}
 
 
-def test_an_org_of_leads_and_contacts_gets_contacts(tables: Any) -> None:
-    assert sent(plan(tables, "lead_contact", [ANN])) == {
+def test_an_org_of_leads_and_contacts_gets_contacts(tables: Any, tmp_path: Path) -> None:
+    assert sent(plan(tables, tmp_path, "lead_contact", [ANN])) == {
         "Contact update consent": {"0031": OPT_OUT},
         "Contact update values": {"0031": {"Touchproof_Stage__c": "customer"}},
         "Touchproof_Profile__c upsert creation": {"profile:1": {"Contact__c": "0031"}},
     }
 
 
-def test_an_org_of_person_accounts_gets_the_same_on_accounts(tables: Any) -> None:
-    assert sent(plan(tables, "person_accounts", [ANN])) == {
+def test_an_org_of_person_accounts_gets_the_same_on_accounts(tables: Any, tmp_path: Path) -> None:
+    assert sent(plan(tables, tmp_path, "person_accounts", [ANN])) == {
         "Account update consent": {
             "0011": {
                 "PersonHasOptedOutOfEmail": "true",
@@ -87,14 +93,16 @@ def test_an_org_of_person_accounts_gets_the_same_on_accounts(tables: Any) -> Non
     }
 
 
-def test_contacts_that_share_an_account_or_have_none_stay_contacts(tables: Any) -> None:
+def test_contacts_that_share_an_account_or_have_none_stay_contacts(
+    tables: Any, tmp_path: Path
+) -> None:
     contacts = [
         ANN,
         {"salesforce_id": "0032", "account_id": "0012"},
         {"salesforce_id": "0033", "account_id": "0012"},
         {"salesforce_id": "0034", "account_id": None},
     ]
-    found = sent(plan(tables, "person_accounts", contacts))
+    found = sent(plan(tables, tmp_path, "person_accounts", contacts))
     assert set(found["Account update consent"]) == {"0011"}
     assert set(found["Contact update consent"]) == {"0032", "0033", "0034"}
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_crm import kept
 
 from touchproof.errors import CheckFailedError
 from touchproof.ledger.store import Ledger
@@ -199,7 +200,9 @@ def judged(field: dict[str, Any], asked_rule: FieldRule, rows: Any, **wish: Any)
         "unique": False,
     }  # fmt: skip
     describe = {"createable": True, "updateable": True, "fields": [usual | field]}
-    wanted = ObjectWish(LEAD, (asked_rule,), (rows,), **{"creates": False, "edits": True, **wish})
+    wanted = ObjectWish(
+        LEAD, (asked_rule,), (kept(rows),), **{"creates": False, "edits": True, **wish}
+    )
     asked = Asked({LEAD: describe}, {}, {}, None)
     return [one.what for one in judge([wanted], asked, {})]
 

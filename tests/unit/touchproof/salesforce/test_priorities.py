@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from small_crm import kept
 
 from touchproof.salesforce.budget import GroupCost, cost_of, total_cost
 from touchproof.salesforce.compare import KIND_ORDER, PlanGroup
@@ -31,7 +32,7 @@ def cost(name: str, kind: str, rows: int = 1, first: int = 0) -> GroupCost:
     )
     operation: Any = "upsert" if kind == "creation" else "update"
     fields = ("Touchproof_Stage__c",)
-    return cost_of(PlanGroup(name, operation, kind, fields, table))  # type: ignore[arg-type]
+    return cost_of(PlanGroup(name, operation, kind, fields, kept(table)))  # type: ignore[arg-type]
 
 
 plans = st.lists(

@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
+from small_crm import kept
 
 from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal
+from touchproof.salesforce.matching import WRITTEN
 from touchproof.salesforce.outbox import JobOutcome, OutboxRow
 from touchproof.salesforce.push import PushReport, dead_letters, run_push
 from touchproof.salesforce.retries import RetryPolicy, and_retried, locked_records, pieces_of
@@ -33,12 +35,12 @@ def leads(crm: Any, number: int) -> list[str]:
 
 def group_of(records: list[str], kind: Any = "values") -> PlanGroup:
     rows = pa.table({"record": pa.array(records, pa.string())})
-    return PlanGroup("Lead", "update", kind, (), rows)
+    return PlanGroup("Lead", "update", kind, (), kept(rows))
 
 
 def outcome_of(written: list[str], refused: dict[str, str]) -> JobOutcome:
     return JobOutcome(
-        tuple((OutboxRow(0, one, one, {}), one) for one in written),
+        pa.table([[0] * len(written), written], schema=WRITTEN),
         tuple(
             (OutboxRow(0, one, one, {}), Refusal("Lead", one, one, code))
             for one, code in refused.items()
@@ -82,8 +84,10 @@ def test_a_row_that_went_again_counts_once_as_it_ended_last(
         return outcome_of([one for one, code in ends.items() if not code], refused)
 
     retried = {one: end for one, end in again.items() if first.get(one) == LOCKED}
-    found = and_retried([outcome(first)], outcome(retried))
-    ends = [(row.record, None) for one in found for row, _ in one.written]
+    found = and_retried([outcome(first)], outcome(retried), set(retried))
+    ends: list[tuple[str, str | None]] = [
+        (row["salesforce_id"], None) for one in found for row in one.written.to_pylist()
+    ]
     ends += [(row.record, refusal.code) for one in found for row, refusal in one.refused]
     assert sorted(ends, key=str) == sorted({**first, **retried}.items(), key=str)
 
@@ -97,8 +101,9 @@ def test_waits_grow_and_differ_between_pushes() -> None:
 def test_retries_leave_the_reserve_alone_except_those_of_consent() -> None:
     policy, usage = RetryPolicy(reserve_calls=20), LimitUsage(used=79, max=100)
     rows = {"record": ["a"], "record_key": [None], "salesforce_id": ["a"]}
-    values = PlanGroup("Lead", "update", "values", (), pa.table(rows))
-    consent = PlanGroup("Lead", "update", "consent", (), pa.table(rows))
+    schema = pa.schema([(name, pa.string()) for name in rows])
+    values = PlanGroup("Lead", "update", "values", (), kept(pa.table(rows, schema)))
+    consent = PlanGroup("Lead", "update", "consent", (), kept(pa.table(rows, schema)))
     assert not policy.may_go([values], usage)
     assert policy.may_go([consent], usage)
     assert policy.may_go([values], LimitUsage(used=10, max=100))

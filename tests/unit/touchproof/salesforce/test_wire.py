@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_crm import kept
 
 from touchproof.errors import SalesforceError
 from touchproof.salesforce.compare import PlanGroup
-from touchproof.salesforce.wire import job_chunks
+from touchproof.salesforce.wire import job_chunks, job_sizes
 
 cells = st.none() | st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), min_size=1
@@ -29,7 +30,7 @@ def group_of(values: list[str | None], operation: str = "update") -> PlanGroup:
             "Stage__c": pa.array(values, pa.string()),
         }
     )
-    return PlanGroup("Lead", operation, "values", ("Stage__c",), rows)  # type: ignore[arg-type]
+    return PlanGroup("Lead", operation, "values", ("Stage__c",), kept(rows))  # type: ignore[arg-type]
 
 
 def read_back(content: bytes) -> list[list[str]]:
@@ -42,20 +43,26 @@ def test_every_cell_reads_back_and_no_job_is_larger_than_it_may_be(
     values: list[str | None], max_bytes: int
 ) -> None:
     values = [value if value is None or len(value.encode()) < 50 else "long" for value in values]
-    chunks = list(job_chunks(group_of(values), max_bytes=max_bytes))
+    group = group_of(values)
     found = []
-    for chunk in chunks:
-        header, *rows = read_back(chunk.content)
+    sizes = []
+    for chunk in job_chunks(group, max_bytes=max_bytes):
+        content = chunk.path.read_bytes()
+        header, *rows = read_back(content)
         assert header == ["Id", "Stage__c"]
-        assert len(chunk.content) <= max_bytes
-        assert len(rows) == chunk.rows.num_rows
+        assert chunk.size.bytes == len(content) <= max_bytes
+        assert chunk.size.characters == len(content.decode())
+        assert len(rows) == chunk.size.rows == chunk.rows.num_rows
+        assert chunk.rows.column("record").to_pylist() == [key for key, _ in rows]
         found += rows
+        sizes.append(chunk.size)
     assert found == [[f"00Q{n:04d}", value or ""] for n, value in enumerate(values)]
+    assert list(job_sizes(group, max_bytes=max_bytes)) == sizes
 
 
 def test_an_upsert_names_the_external_id_and_no_id() -> None:
-    (chunk,) = job_chunks(group_of(["new"], "upsert"))
-    assert chunk.content == b"Touchproof_Key__c,Stage__c\napp:0,new\n"
+    contents = [one.path.read_bytes() for one in job_chunks(group_of(["new"], "upsert"))]
+    assert contents == [b"Touchproof_Key__c,Stage__c\napp:0,new\n"]
 
 
 def test_jobs_are_cut_by_bytes_and_not_by_characters() -> None:
