@@ -20,12 +20,12 @@ ours as (
 calls as (
 
     select
-        usage.log_date,
-        usage.hour_of_day,
-        sum(case when ours.application is null then usage.counted_calls else 0 end) as other_calls
-    from {{ ref('int_salesforce_api_calls_counted') }} as usage
-    left join ours on usage.application = ours.application
-    group by usage.log_date, usage.hour_of_day
+        counted.log_date,
+        counted.hour_of_day,
+        sum(case when ours.application is null then counted.counted_calls else 0 end) as other_calls
+    from {{ ref('int_salesforce_api_calls_counted') }} as counted
+    left join ours on counted.application = ours.application
+    group by counted.log_date, counted.hour_of_day
 
 ),
 
