@@ -94,7 +94,12 @@ def transform_group() -> DbtTaskGroup:
             "poke_interval": 2,
             # Cosmos adds models, seeds and snapshots; unit tests stay out.
             "dbt_cmd_flags": ["--resource-type", "test"],
-            "dbt_cmd_global_flags": ["--log-level-file", "none", "--no-send-anonymous-usage-stats"],
+            # Cosmos logs the events that it is told of; dbt's own lines it would only filter out.
+            "dbt_cmd_global_flags": [
+                *("--log-level", "none"),
+                *("--log-level-file", "none"),
+                "--no-send-anonymous-usage-stats",
+            ],
         },
     )
     for part in group.iter_tasks():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from lane_day import LaneDay
 from night_world import NightWorld
 from small_crm import Crm, acknowledged_table, kept, model_table, planned, rules_seed
 
+from touchproof.ledger.engine import migrate, open_engine
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce import lifecycle
 from touchproof_sandbox.salesforce.control import Control
@@ -87,10 +89,23 @@ def quiet_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> Lan
     return LaneDay.begin(crm, folder / "template", leads=2, contacts=1, converted=1, is_quiet=True)
 
 
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ledger that nobody owns yet: its migrations take longer than a push."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
 @pytest.fixture
-def crm(tmp_path: Path, crm_server: Path) -> Crm:
+def crm(tmp_path: Path, crm_server: Path, new_ledger: Path) -> Crm:
     """Return an empty org, and a world of its own that pushes to it."""
-    return _crm(tmp_path / "data", crm_server)
+    made = _crm(tmp_path / "data", crm_server)
+    made.settings.paths.ledger.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(new_ledger, made.settings.paths.ledger)
+    return made
 
 
 def _crm(data_dir: Path, crm_server: Path) -> Crm:
