@@ -256,8 +256,8 @@ def print_places(report: NightReport, console: Console) -> None:
     if published:
         place = "published/touchproof.duckdb"
         console.print(f"  {place:<32}  night {published.night}, {published.sha256[:12]}…")
-    for bank_id, packs in groupby(sorted(report.packs, key=_by_place), key=lambda p: p.bank_id):
-        console.print(f"  {_packs_line(bank_id, [*packs])}")
+    for _, packs in groupby(sorted(report.packs, key=_by_place), key=lambda pack: pack.bank_id):
+        console.print(f"  {_packs_line([*packs])}", soft_wrap=True)
     if not report.packs:
         console.print("  no evidence pack yet: a month's pack is issued once the month is closed")
 
@@ -266,7 +266,7 @@ def _by_place(pack: Pack) -> tuple[str, str]:
     return pack.bank_id, pack.path
 
 
-def _packs_line(bank_id: str, packs: Sequence[Pack]) -> str:
+def _packs_line(packs: Sequence[Pack]) -> str:
     """Tell a bank's packs in one line: where, of which months, with which sums."""
     first, last = packs[0], packs[-1]
     is_one = len(packs) == 1
@@ -279,7 +279,7 @@ def _packs_line(bank_id: str, packs: Sequence[Pack]) -> str:
     outcomes = ", ".join(sorted({pack.outcome for pack in packs}))
     claims = sum(pack.claims for pack in packs)
     count = "" if is_one else f"{len(packs)} packs, "
-    return f"{place:<32}  {bank_id}, {months}: {count}{claims:,} claims, {sums} ({outcomes})"
+    return f"{place:<32}  {months}: {count}{claims:,} claims, {sums} ({outcomes})"
 
 
 def _pushes(status: StatusReport, console: Console) -> None:

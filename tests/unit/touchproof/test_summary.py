@@ -32,8 +32,8 @@ def test_a_banks_packs_are_one_line_with_their_sums() -> None:
         pack("harbor", 1, 2, USD=16_500),
     )
     assert lines == [
-        "  evidence/aurore/0001              aurore, 2026-03: 1 claims, 50.00 CAD (issued)",
-        "  evidence/harbor/0001 … 0002       harbor, 2026-03 to 2026-04: 2 packs, 1,042 claims,"
+        "  evidence/aurore/0001              2026-03: 1 claims, 50.00 CAD (issued)",
+        "  evidence/harbor/0001 … 0002       2026-03 to 2026-04: 2 packs, 1,042 claims,"
         " 0.05 CAD + 1,165.50 USD (issued)",
     ]
 
