@@ -72,7 +72,7 @@ def _campaign_with_daily_spend(demo: World) -> str:
     found = [
         str(campaign["Id"])
         for campaign in campaigns.to_pylist()
-        if campaign["Campaign_Code__c"] == "ps_brand_us"
+        if campaign["Campaign_Code__c"] == "tv_spring_us"
     ]
     return found[0]
 

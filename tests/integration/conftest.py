@@ -42,29 +42,31 @@ def see(demo: World, *flags: str, **environment: str) -> Seen:
 
 
 @pytest.fixture(scope="session")
-def good_nights(demo: World) -> dict[str, Seen]:
-    """Run the first night, the second, a quiet one, and that one again."""
-    seen = {"first": see(demo), "second": see(demo), "quiet": see(demo, "--quiet")}
-    night = seen["quiet"].status["published"]["night"]
-    seen["repeated"] = see(demo, "--night", night)
-    return seen
+def first_night(demo: World) -> Seen:
+    return see(demo)
 
 
 @pytest.fixture(scope="session")
-def bad_day(demo: World, good_nights: dict[str, Seen]) -> BadDay:
-    """Spoil the day that follows the good nights."""
-    night = date.fromisoformat(good_nights["quiet"].status["published"]["night"])
+def bad_day(demo: World, first_night: Seen) -> BadDay:
+    """Spoil the day that follows the first night."""
+    night = date.fromisoformat(first_night.status["published"]["night"])
     return plant(demo, night + timedelta(days=1))
 
 
 @pytest.fixture(scope="session")
 def nights(
-    demo: World, good_nights: dict[str, Seen], bad_day: BadDay, tmp_path_factory: Any
+    demo: World, first_night: Seen, bad_day: BadDay, tmp_path_factory: Any
 ) -> dict[str, Seen]:
-    """Add the night of the bad day, and one on which no file source answers."""
-    seen = dict(good_nights)
-    seen["bad"] = see(demo)
+    """Run the nights in a row.
+
+    The second is the bad day's; on the dark one no file source answers; then come a quiet one and
+    that one again.
+    """
+    seen = {"first": first_night, "bad": see(demo)}
     Control(lifecycle.ensure(demo.settings.paths.salesforce_server).url).stop_refusing()
     nowhere = str(tmp_path_factory.mktemp("nowhere") / "unmounted")
     seen["dark"] = see(demo, "--quiet", TOUCHPROOF_DROPS_DIR=nowhere)
+    seen["quiet"] = see(demo, "--quiet")
+    night = seen["quiet"].status["published"]["night"]
+    seen["repeated"] = see(demo, "--night", night)
     return seen
