@@ -118,8 +118,8 @@ def alert_waiting(step: str) -> None:
     settings, instance = Settings(), context["ti"]
     reasons = [
         str(run.report.get("waiting_reason"))
-        for run in Ledger.of(settings).runs()
-        if run.step == step and run.status == "waiting"
+        for run in Ledger.of(settings).runs(step=step)
+        if run.status == "waiting"
     ]
     place = f"task {instance.task_id} of {instance.dag_id}"
     lines = (("What waits", reasons[-1] if reasons else step), ("Where", place))

@@ -152,7 +152,7 @@ def _failed_nodes(context: Any) -> str:
 
     settings = settings_for_task()
     night = night_of_run(dict(context), settings)
-    reports = [run.report for run in Ledger.of(settings).runs(night) if run.step == "build"]
+    reports = [run.report for run in Ledger.of(settings).runs(night, step="build")]
     failed = reports[-1].get("failed", []) if reports else []
     shown = ", ".join(node.removeprefix("model.touchproof.") for node in failed[:5])
     return shown or "it ended before its first model"

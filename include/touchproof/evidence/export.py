@@ -6,8 +6,6 @@ one bank's packs (issuer.py), which months are due (periods.py), checking (verif
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -20,6 +18,7 @@ from touchproof.evidence.pack_ledger import pack_rows
 from touchproof.evidence.periods import last_closed_period, parse_period
 from touchproof.evidence.signing import Signer
 from touchproof.evidence.trail import EvidenceHandoff
+from touchproof.file_lock import file_lock
 from touchproof.handoff import committed_handoff
 from touchproof.ledger.actors import acting_user
 from touchproof.ledger.claims import register_candidates
@@ -96,12 +95,8 @@ def export_packs(
 def _export_lock(root: Path) -> Iterator[None]:
     """Let one export of a world run at a time."""
     root.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with file_lock(root / ".lock"):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _ignore(_step: str) -> None:

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from touchproof.clock import Clock
 from touchproof.errors import BadInputError, LedgerError
 from touchproof.ledger.controls import require_released, set_controls
+from touchproof.ledger.engine import parts_of
 from touchproof.ledger.fee_entries import OWED_CENTS, book, entries_of_change
 from touchproof.ledger.schema import claim_events, claims, dispute_rounds
 from touchproof.ledger.store import Ledger
@@ -52,7 +53,6 @@ what was rejected.
 """
 
 STATUSES = tuple(MOVES)
-_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -398,9 +398,8 @@ def require_not_planned(connection: Connection, claim_ids: Iterable[str]) -> Non
 def rows_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, Row[Any]]:
     """Return the row of each of the claims that exist, with `owed_cents`."""
     wanted, found = list(dict.fromkeys(claim_ids)), {}
-    for first in range(0, len(wanted), _AT_ONCE):
-        some = claims.c.claim_id.in_(wanted[first : first + _AT_ONCE])
-        query = select(claims, OWED_CENTS).where(some)
+    for part in parts_of(wanted):
+        query = select(claims, OWED_CENTS).where(claims.c.claim_id.in_(part))
         found.update({str(row.claim_id): row for row in connection.execute(query)})
     return found
 

@@ -13,9 +13,8 @@ from sqlalchemy import Connection, select, update
 
 from touchproof.errors import BadInputError
 from touchproof.ledger.actors import is_person
+from touchproof.ledger.engine import parts_of
 from touchproof.ledger.schema import claim_controls, packs
-
-_AT_ONCE = 500
 
 
 def set_controls(connection: Connection, claim_id: str, **values: Any) -> None:
@@ -31,8 +30,8 @@ def controls_of(connection: Connection, claim_ids: Iterable[str]) -> dict[str, M
     """Return the rows of those of the claims that have one."""
     wanted = list(dict.fromkeys(claim_ids))
     found: dict[str, Mapping[str, Any]] = {}
-    for first in range(0, len(wanted), _AT_ONCE):
-        some = claim_controls.c.claim_id.in_(wanted[first : first + _AT_ONCE])
+    for part in parts_of(wanted):
+        some = claim_controls.c.claim_id.in_(part)
         for row in connection.execute(select(claim_controls).where(some)):
             found[str(row.claim_id)] = row._asdict()
     return found

@@ -6,23 +6,26 @@ revision, which world and org it belongs to). Doesn't belong here: what its rows
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from touchproof.errors import LedgerError
+from touchproof.file_lock import file_lock
 from touchproof.ledger.schema import HEAD_REVISION, meta
 
 BUSY_TIMEOUT_SECONDS = 60
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _READING = "touchproof_reading"
+_NAMES_A_QUERY = 500  # a statement of SQLite takes so many parameters and some more
+
+Name = TypeVar("Name")
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -108,6 +111,12 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
         yield connection.execution_options(**{_READING: True})
 
 
+def parts_of(names: Sequence[Name], size: int = _NAMES_A_QUERY) -> Iterator[Sequence[Name]]:
+    """Cut names that a query looks up into parts that one statement takes."""
+    for start in range(0, len(names), size):
+        yield names[start : start + size]
+
+
 def claim_ownership(connection: Connection, name: str, value: str) -> None:
     """Write the ledger's owner once and refuse any other from then on.
 
@@ -189,14 +198,8 @@ def ledger_lock(engine: Engine) -> Iterator[None]:
         yield
         return
     file = Path(str(engine.url.database))
-    descriptor = os.open(
-        file.with_name(f"{file.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
-    )
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with file_lock(file.with_name(f"{file.name}.lock")):
         yield
-    finally:
-        os.close(descriptor)
 
 
 def _place(engine: Engine) -> str:

@@ -25,6 +25,7 @@ from touchproof.ledger.engine import (
     claim_ownership,
     migrate,
     open_engine,
+    parts_of,
     read_transaction,
     require_owner,
     write_transaction,
@@ -42,7 +43,6 @@ from touchproof.settings import FOUR_EYES_CENTS, Settings
 
 RUN_STATUSES = ("ok", "failed", "stale", "waiting")
 
-_KEYS_A_QUERY = 500
 _FETCHED_ROWS, _FETCHES_A_TABLE = 500, 20
 
 ACKNOWLEDGED_SCHEMA = pa.schema(
@@ -235,13 +235,20 @@ class Ledger:
         with self.transaction() as connection:
             connection.execute(schema.runs.insert(), row)
 
-    def runs(self, night: date | None = None) -> list[RunRecord]:
-        """Return the newest record of each (night, step), in the order of recording."""
+    def runs(self, night: date | None = None, step: str | None = None) -> list[RunRecord]:
+        """Return the newest record of each (night, step), in the order of recording.
+
+        Args:
+            night: Only its records, if given.
+            step: Only its records, if given.
+        """
         table = schema.runs
         newest = select(func.max(table.c.id)).group_by(table.c.night, table.c.step)
         query = select(table).where(table.c.id.in_(newest)).order_by(table.c.id)
         if night is not None:
             query = query.where(table.c.night == night)
+        if step is not None:
+            query = query.where(table.c.step == step)
         with self.reading() as connection:
             rows = connection.execute(query).all()
         return [
@@ -296,11 +303,11 @@ class Ledger:
             known: dict[tuple[str, str], str] = {}
             for name in sorted({row.object for row in given}):
                 keys = [row.record_key for row in given if row.object == name]
-                for start in range(0, len(keys), _KEYS_A_QUERY):
+                for part in parts_of(keys):
                     query = select(table.c.record_key, table.c.fields_json).where(
                         table.c.org_id == org_id,
                         table.c.object == name,
-                        table.c.record_key.in_(keys[start : start + _KEYS_A_QUERY]),
+                        table.c.record_key.in_(part),
                     )
                     for found in transaction.execute(query):
                         known[name, str(found.record_key)] = str(found.fields_json)

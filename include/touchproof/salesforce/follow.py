@@ -40,7 +40,7 @@ from touchproof.salesforce.outbox import JobOutcome, Outbox, OutboxRow
 from touchproof.salesforce.perform import GroupResult
 from touchproof.salesforce.plan import PushPlan
 from touchproof.salesforce.rules import written_fields
-from touchproof.salesforce.tables import Rows, fresh_path, names_table
+from touchproof.salesforce.tables import Rows, fresh_path
 from touchproof.settings import OrgModel
 
 
@@ -276,8 +276,7 @@ def _filtered(group: PlanGroup, records: set[str]) -> tuple[PlanGroup, PlanGroup
     chosen = group.rows.only("record", records) if records else nothing.rows
     if not chosen.num_rows:
         return group, nothing
-    is_other = "not exists (select 1 from named where name = r.record)"
-    others = group.rows.where(is_other, named=names_table(records))
+    others = group.rows.without(records, "record")
     return replace(group, rows=others), replace(group, rows=chosen)
 
 

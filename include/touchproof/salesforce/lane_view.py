@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, and_, select
 
 from touchproof.ledger import schema
+from touchproof.ledger.engine import parts_of
 from touchproof.ledger.records import FieldValues
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.dead_letters import OPEN
@@ -26,7 +27,6 @@ from touchproof.salesforce.rules import KEY_FIELD
 NEW_LEADS = "new-leads"
 SENT, ACKNOWLEDGED, ROUTED, REFUSED = "sent", "acknowledged", "routed", "refused"
 _KEY_IN_JSON = f'"{KEY_FIELD}":"'
-_CHUNK = 500
 _UNKNOWN_ORG = "unknown"
 
 
@@ -204,9 +204,8 @@ def _matching(
     condition: Any = None,
 ) -> Iterator[Any]:
     """Yield (column, *others) of the rows whose column is one of the values."""
-    wanted = sorted(values)
-    for start in range(0, len(wanted), _CHUNK):
-        query = select(column, *others).where(column.in_(wanted[start : start + _CHUNK]))
+    for part in parts_of(sorted(values)):
+        query = select(column, *others).where(column.in_(part))
         if org_id is not None:
             query = query.where(column.table.c.org_id == org_id)
         if condition is not None:

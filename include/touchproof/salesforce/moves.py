@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 
 from touchproof.ledger import schema
+from touchproof.ledger.engine import parts_of
 from touchproof.ledger.records import canonical_json
 from touchproof.ledger.store import Ledger, upsert
 from touchproof.salesforce.answers import unreadable
@@ -31,7 +32,6 @@ LEAD = "Lead"
 MERGED = "MasterRecordId"
 _MERGEABLE = (LEAD, CONTACT, ACCOUNT)
 _NAMES_PER_QUERY = 100  # keeps the address short
-_KEYS_PER_QUERY = 500
 
 Record = tuple[str, str]
 """Object and Id."""
@@ -98,9 +98,8 @@ def query_in(
     Raises:
         SalesforceCallError: If a query is refused or not answered, or lacks a column.
     """
-    wanted = sorted(names)
-    for start in range(0, len(wanted), _NAMES_PER_QUERY):
-        chosen = ", ".join(soql_literal(name) for name in wanted[start : start + _NAMES_PER_QUERY])
+    for part in parts_of(sorted(names), _NAMES_PER_QUERY):
+        chosen = ", ".join(soql_literal(name) for name in part)
         soql = f"SELECT {', '.join(columns)} FROM {object_name} WHERE {field} IN ({chosen})"  # noqa: S608
         for record in client.query(soql, include_deleted=include_deleted):
             if any(name not in record for name in columns):
@@ -204,8 +203,8 @@ def follow_merges(ledger: Ledger, org_id: str, merged: Mapping[Record, str]) -> 
             keys = sorted(record for one, record in named if one == name)
             query = select(table.c.record_key, table.c.fields_json)
             query = query.where(ours, table.c.object == name)
-            for start in range(0, len(keys), _KEYS_PER_QUERY):
-                some = table.c.record_key.in_(keys[start : start + _KEYS_PER_QUERY])
+            for part in parts_of(keys):
+                some = table.c.record_key.in_(part)
                 for row in connection.execute(query.where(some)):
                     known[name, str(row.record_key)] = row._asdict()
         followed = [record for record in sorted(merged) if record in known]

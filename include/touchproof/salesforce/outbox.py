@@ -25,6 +25,7 @@ from sqlalchemy.exc import IntegrityError
 from touchproof.clock import Clock
 from touchproof.errors import SalesforceError
 from touchproof.ledger import schema
+from touchproof.ledger.engine import parts_of
 from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_json
 from touchproof.ledger.store import Ledger, fetch_arrow
 from touchproof.salesforce.acknowledged import COLUMNS
@@ -41,7 +42,6 @@ NIGHTLY = "nightly"
 PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
 DONE, DISCARDED = "done", "discarded"
 
-_IDS_A_QUERY = 500
 _ACKNOWLEDGED = pa.schema([(name, pa.string()) for name in (*COLUMNS, "acknowledged_at")])
 
 
@@ -310,15 +310,10 @@ class Outbox:
         with self.ledger.reading() as connection:
             if ids is None:
                 return self._rows(connection, job)
-            wanted = sorted(ids)
             return [
                 row
-                for start in range(0, len(wanted), _IDS_A_QUERY)
-                for row in self._rows(
-                    connection,
-                    job,
-                    schema.outbox.c.id.in_(wanted[start : start + _IDS_A_QUERY]),
-                )
+                for part in parts_of(sorted(ids))
+                for row in self._rows(connection, job, schema.outbox.c.id.in_(part))
             ]
 
     def _rows(

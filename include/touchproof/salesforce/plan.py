@@ -144,8 +144,10 @@ def plan_push(
             found = comparison.groups()
             _note_planned(connection, found)
             groups += found
-            held += comparison.held()
-            held_children[object_name] = comparison.held_children()
+            held_back = comparison.held()
+            held += held_back
+            if any(one.children for one in held_back):
+                held_children[object_name] = comparison.held_children()
             known += comparison.acknowledged_records
             changed += sum(group.rows.num_rows for group in found if group.kind == "values")
         groups.sort(key=lambda group: (KIND_ORDER.index(group.kind), _object_rank(group.object)))

@@ -183,10 +183,8 @@ def has_passed(ledger: Ledger, org_id: str, fields: str) -> bool:
     """Tell whether the last preflight of an org and these fields let us through."""
     found = [
         run.status
-        for run in ledger.runs()
-        if run.step == STEP
-        and run.report.get("org_id") == org_id
-        and run.report.get("fields_sha256") == fields
+        for run in ledger.runs(step=STEP)
+        if run.report.get("org_id") == org_id and run.report.get("fields_sha256") == fields
     ]
     return bool(found) and found[-1] == "ok"
 

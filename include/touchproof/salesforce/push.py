@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -65,7 +65,7 @@ from touchproof.salesforce.spending import (
     nights_waited,
     plan_spending,
 )
-from touchproof.salesforce.tables import Rows, names_table, push_folder
+from touchproof.salesforce.tables import Rows, push_folder
 from touchproof.settings import Settings
 
 __all__ = ["PushFailedError", "PushReport", "dead_letters", "replay", "run_push"]
@@ -119,11 +119,7 @@ def run_push(
         push = _Push(settings, inputs, ledger, clock, night, folder, confirm)
         if dry_run:
             return push.plan_only()
-        with push_lock(settings.paths.ledger.with_name(f"push-{lane}.lock")):
-            connected = client or Client(
-                connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
-            )
-            report = push.perform(connected, Waiting(sleep, jitter), is_baseline_only=baseline)
+        report = push.perform_alone(client, Waiting(sleep, jitter), is_baseline_only=baseline)
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
     require_no_long_wait(report, waited, settings.max_waiting_nights)
@@ -155,11 +151,7 @@ def replay(
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
         push = _Push(settings, inputs, ledger, clock, night, folder, None, only)
-        with push_lock(settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
-            connected = client or Client(
-                connection_from_settings(settings), purpose="push", sleep=sleep, jitter=jitter
-            )
-            report = push.perform(connected, Waiting(sleep, jitter))
+        report = push.perform_alone(client, Waiting(sleep, jitter))
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     return report
 
@@ -197,9 +189,20 @@ class _Push:
         report = self._report(plan, observation, (), letters, reason)
         return replace(_with_spending(report, spending), is_dry_run=True)
 
-    def perform(
-        self, client: Client, waiting: Waiting, *, is_baseline_only: bool = False
+    def perform_alone(
+        self, client: Client | None, waiting: Waiting, *, is_baseline_only: bool = False
     ) -> PushReport:
+        """Push while no other push of this lane runs, with a client made from the settings."""
+        with push_lock(self.settings.paths.ledger.with_name(f"push-{NIGHTLY}.lock")):
+            connected = client or Client(
+                connection_from_settings(self.settings),
+                purpose="push",
+                sleep=waiting.sleep,
+                jitter=waiting.jitter,
+            )
+            return self.perform(connected, waiting, is_baseline_only=is_baseline_only)
+
+    def perform(self, client: Client, waiting: Waiting, *, is_baseline_only: bool) -> PushReport:
         """Push, and keep the calls of `client` in the ledger from here on."""
         org_id = client.org_id
         self.ledger.require_org(org_id)
@@ -215,7 +218,7 @@ class _Push:
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
         resumed = resume(client, outbox, waiting, night=self.night)
-        observation, known = self._observe(outbox)
+        observation, known = self._observe(outbox, newest)
         if is_baseline_only:
             letters = len(list_dead_letters(self.ledger, org_id))
             report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
@@ -298,7 +301,7 @@ class _Push:
             return error
         return None
 
-    def _observe(self, outbox: Outbox) -> tuple[Observation, Acknowledged]:
+    def _observe(self, outbox: Outbox, newest: datetime | None) -> tuple[Observation, Acknowledged]:
         """Acknowledge what the extract read; return that, and all that is acknowledged then."""
         acknowledged = outbox.acknowledged(self.folder)
         observation = self._compare_observed(acknowledged)
@@ -306,7 +309,7 @@ class _Push:
             is_baseline = acknowledged.num_rows == 0
             outbox.acknowledge_observation(observation, is_baseline=is_baseline)
         followed = follow_merges(self.ledger, outbox.org_id, self.inputs.merged)
-        forget_moves(self.ledger, outbox.org_id, newest_extraction(self.inputs.observed))
+        forget_moves(self.ledger, outbox.org_id, newest)
         if followed:
             return observation, Acknowledged(outbox.acknowledged(self.folder))
         return observation, overlay(acknowledged, observation, self.folder)
@@ -452,11 +455,7 @@ def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGrou
     names = {record for name, record in records if name == group.object}
     if not names:
         return group
-    is_free = " and ".join(
-        f"not exists (select 1 from named where name = r.{column})"  # noqa: S608
-        for column in ("record", "record_key")
-    )
-    return replace(group, rows=group.rows.where(is_free, named=names_table(names)))
+    return replace(group, rows=group.rows.without(names, "record", "record_key"))
 
 
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:

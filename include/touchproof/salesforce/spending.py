@@ -171,7 +171,7 @@ def nights_waited(ledger: Ledger, lane: str, night: date) -> dict[str, int]:
     A night is counted by its newest push.
     """
     step = f"{_PUSH}{lane}"
-    runs = [run for run in ledger.runs() if run.step == step and run.night < night]
+    runs = [run for run in ledger.runs(step=step) if run.night < night]
     nights: dict[str, int] = {}
     for run in sorted(runs, key=lambda one: one.night):
         waits = {str(one["object"]) for one in run.report.get("deferred_objects", ())}

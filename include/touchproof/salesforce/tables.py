@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchproof.file_lock import file_lock, open_lock
 from touchproof.settings import Settings
 from touchproof.warehouse import connect_scratch
 
@@ -126,6 +127,14 @@ class Rows:
         condition = f"{column} in (select name from named)"  # noqa: S608
         return self.where(condition, named=names_table(names))
 
+    def without(self, names: Collection[str], *columns: str) -> Rows:
+        """Return the rows that have none of these names in any of the columns."""
+        is_free = " and ".join(
+            f"not exists (select 1 from named where name = r.{column})"  # noqa: S608
+            for column in columns
+        )
+        return self.where(is_free, named=names_table(names))
+
     def where(self, condition: str, **tables: pa.Table) -> Rows:
         """Return the rows for which a condition of SQL holds, in order; in a file of their own.
 
@@ -224,35 +233,25 @@ def push_folder(settings: Settings) -> Iterator[Path]:
     """
     root = settings.paths.push
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _locked(root):  # or a folder could be taken for a left one before it has its lock
-        for left in root.iterdir():
-            if left.is_dir():
-                _remove_if_left(left)
-        folder = Path(tempfile.mkdtemp(prefix="push-", dir=root))
-        lock = _open_lock(folder)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    try:
-        yield folder
-    finally:
-        _reader.cache_clear()
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = _open_lock(folder)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+    with ExitStack() as held:
+        # Or a folder could be taken for a left one before it has its own lock.
+        with file_lock(root / _LOCK):
+            for left in root.iterdir():
+                if left.is_dir():
+                    _remove_if_left(left)
+            folder = Path(tempfile.mkdtemp(prefix="push-", dir=root))
+            held.enter_context(file_lock(folder / _LOCK))
+        try:
+            yield folder
+        finally:
+            _reader.cache_clear()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_if_left(folder: Path) -> None:
     """Remove the folder of a process that is gone: its lock went with it."""
     try:
-        lock = _open_lock(folder)
+        lock = open_lock(folder / _LOCK)
     except FileNotFoundError:  # its own process is just removing it
         return
     try:
@@ -262,7 +261,3 @@ def _remove_if_left(folder: Path) -> None:
     finally:
         os.close(lock)
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _open_lock(folder: Path) -> int:
-    return os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
