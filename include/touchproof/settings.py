@@ -174,6 +174,10 @@ class Settings(BaseSettings):
     salesforce_reserve_share: float = Field(default=0.10, ge=0, le=1)
     salesforce_lane_share: float = Field(default=0.02, ge=0, le=1)
     """Of the allowance, for the lane of new leads alone, beside the reserve of other systems."""
+    salesforce_first_look_seconds: float = Field(default=1.0, ge=0, le=120)
+    """What a job takes in the org however few rows it has; the first poll comes no earlier."""
+    salesforce_rows_per_second: int = Field(default=1_000, ge=1)
+    """How many rows of a job the org processes in a second; fewer where triggers run on them."""
     max_waiting_nights: int = Field(default=3, ge=0)
     """So many nights in a row an object may wait for calls or storage; the next one fails."""
     lane_period_seconds: int = Field(default=600, ge=30)

@@ -30,9 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
 
             return guard()
         if options.command == "prepare":
-            from touchproof_airflow.ui import prepare
+            from touchproof_airflow.preparing import prepare
 
-            return prepare(settings)
+            prepare(settings)
+            return 0
         from touchproof_airflow.planning import RunRequest
         from touchproof_airflow.runner import run
 

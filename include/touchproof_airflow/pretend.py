@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 CUSTOMERS, DAYS, SEED = 20_000, 120, 7
 HILLSTROM = "hillstrom"
 WORLD_FILE = "world.json"
+ORG_SETTINGS = {
+    # Its first plan is known; a real org's waits to be confirmed.
+    "TOUCHPROOF_CONFIRM_FIRST_PLAN": "true",
+    # It processes a job before it answers.
+    "TOUCHPROOF_SALESFORCE_FIRST_LOOK_SECONDS": "0.05",
+    "TOUCHPROOF_SALESFORCE_ROWS_PER_SECOND": "100000",
+}
+"""How a pretend org differs from a real one, as environment variables."""
 _CRM_HOUR_UTC = time(2, 0)
 Detail = Callable[[str], None]
 

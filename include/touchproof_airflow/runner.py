@@ -21,9 +21,10 @@ from rich.console import Console
 from touchproof.errors import TouchproofError
 from touchproof.settings import Settings
 from touchproof.world_clock import set_world_clock, world_clock
-from touchproof_airflow import environment, planning, pretend
+from touchproof_airflow import environment, planning, preparing, pretend
 from touchproof_airflow.console import Progress, chatter_to
 from touchproof_airflow.planning import NightPlan, RunRequest, RunState
+from touchproof_airflow.pretend import PretendWorld
 
 _EXTRACT = "extract_"
 _NOT_OF_THE_NIGHT = (_EXTRACT, "push_new_leads")
@@ -45,14 +46,20 @@ def run(settings: Settings, request: RunRequest) -> int:
         log = paths.root / "airflow" / "logs" / "run.log"
         environment.enter(settings)
         os.environ[environment.ONE_PROCESS] = "1"
-        # The pretend org's first plan is known; a real one's waits to be confirmed.
-        os.environ["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
+        os.environ.update(pretend.ORG_SETTINGS)
         began = process_seconds()
         with chatter_to(log) as console:
             progress = Progress(console)
-            plan, state = _begin(settings, request, progress)
-            _title(console, settings, plan)
-            state = _run_dags(settings, plan, state, progress)
+            world = pretend.describe(settings, request)
+            with preparing.beside(settings) as prepared:
+                plan, state = _begin(settings, world, request, progress)
+                _title(console, settings, plan)
+                with progress.phase("Airflow") as phase:
+                    phase.detail("database, pools, models")
+                    prepared()
+                    dags = _load(settings)
+                    phase.note = f"{len(dags)} DAGs"
+            state = _run_dags(dags, plan, state, settings, progress)
             state = _finish(settings, state)
             _summarise(settings, plan, state, console)
             console.print(_closing(state, process_seconds() - began))
@@ -62,9 +69,8 @@ def run(settings: Settings, request: RunRequest) -> int:
 
 
 def _begin(
-    settings: Settings, request: RunRequest, progress: Progress
+    settings: Settings, world: PretendWorld, request: RunRequest, progress: Progress
 ) -> tuple[NightPlan, RunState]:
-    world = pretend.describe(settings, request)
     with progress.phase("pretend world") as phase:
         phase.note = pretend.ensure_world(settings, world, phase.detail)
     states = planning.read_states(settings.paths.runs)
@@ -84,11 +90,9 @@ def _begin(
     return plan, state
 
 
-def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Progress) -> RunState:
-    with progress.phase("Airflow") as phase:
-        phase.detail("database, pools, models")
-        dags = _load(settings)
-        phase.note = f"{len(dags)} DAGs"
+def _run_dags(
+    dags: dict[str, Any], plan: NightPlan, state: RunState, settings: Settings, progress: Progress
+) -> RunState:
     from touchproof_airflow.cosmos import release_warehouse
     from touchproof_airflow.due import is_due
     from touchproof_airflow.local_airflow import DagOutcome, run_dag
@@ -117,11 +121,9 @@ def _run_dags(settings: Settings, plan: NightPlan, state: RunState, progress: Pr
 
 
 def _load(settings: Settings) -> dict[str, Any]:
-    from touchproof_airflow.local_airflow import load_dags, prepare_database
-    from touchproof_airflow.manifest import ensure_manifest
+    preparing.prepare(settings)
+    from touchproof_airflow.local_airflow import load_dags
 
-    prepare_database()
-    ensure_manifest(settings)
     return load_dags()
 
 

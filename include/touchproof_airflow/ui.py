@@ -23,7 +23,7 @@ import requests
 from touchproof.errors import BadInputError, TouchproofError
 from touchproof.landing import write_atomically
 from touchproof.settings import Settings
-from touchproof_airflow import environment, pretend
+from touchproof_airflow import environment, preparing, pretend
 
 USER = "admin"
 _START_SECONDS = 180.0
@@ -63,19 +63,11 @@ class AirflowServer:
         variables |= _server_environment(self.port)
         if pretend.is_made(self.settings):
             pretend.start_salesforce(self.settings)
-            variables["TOUCHPROOF_CONFIRM_FIRST_PLAN"] = "true"
+            variables |= pretend.ORG_SETTINGS
         _write_password(self.settings)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            prepared = subprocess.run(
-                [sys.executable, "-m", "touchproof_airflow", "prepare"],
-                env=variables,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                check=False,
-            )
-            if prepared.returncode:
+            if preparing.start(self.settings, variables, log).wait():
                 raise _not_up(self.log)
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "touchproof_airflow", "guard"],
@@ -185,17 +177,6 @@ def _is_free(port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def prepare(settings: Settings) -> int:
-    """Make Airflow's database, pools and the dbt manifest ready; runs in a process of its own."""
-    environment.enter(settings)
-    from touchproof_airflow.local_airflow import prepare_database
-    from touchproof_airflow.manifest import ensure_manifest
-
-    prepare_database()
-    ensure_manifest(settings)
-    return 0
 
 
 def _write_password(settings: Settings) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -11,7 +15,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 from touchproof.ledger.store import Ledger
 from touchproof.settings import Settings
-from touchproof_airflow.ui import AirflowServer
 
 NIGHT = date(2026, 6, 28)
 CHROMIUM = "/usr/bin/chromium"
@@ -37,15 +40,38 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings
 
 
+@dataclass(frozen=True)
+class Ui:
+    """Hold the process that `make ui` is, and what it told about its Airflow."""
+
+    process: subprocess.Popen[str]
+    url: str
+    password: str
+
+
 @pytest.fixture(scope="session")
-def airflow(world: Settings) -> Iterator[AirflowServer]:
-    """Run Airflow as `make ui` does."""
-    server = AirflowServer(world)
+def ui(world: Settings) -> Iterator[Ui]:
+    """Run what `make ui` runs; a test may kill it."""
+    kept = {name: value for name, value in os.environ.items() if "TOUCHPROOF_" not in name}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "touchproof_airflow", "ui"],
+        env=kept | {"TOUCHPROOF_DATA_DIR": str(world.data_dir), "TOUCHPROOF_WORLD": world.world},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    told: dict[str, str] = {}
+    for line in process.stdout:
+        name, _, value = line.strip().partition(" ")
+        told[name] = value.strip()
+        if name == "password":
+            break
     try:
-        server.start()
-        yield server
+        yield Ui(process, told["Airflow"], told["password"])
     finally:
-        server.stop()
+        process.terminate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.fixture(scope="session")

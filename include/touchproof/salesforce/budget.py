@@ -43,8 +43,8 @@ class PollPolicy:
         give_up_seconds: After so much waiting the job is left to the next run.
     """
 
-    first_seconds: float = 1.0
-    rows_per_second: int = 1_000
+    first_seconds: float
+    rows_per_second: int
     growth: float = 2.0
     longest_seconds: float = 120.0
     give_up_seconds: float = 2 * 3600.0

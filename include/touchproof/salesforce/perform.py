@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from itertools import islice
 
@@ -38,6 +38,7 @@ from touchproof.salesforce.outbox import (
 from touchproof.salesforce.result_files import ResultKind
 from touchproof.salesforce.retries import RetryPolicy, and_retried, locked_records, pieces_of
 from touchproof.salesforce.wire import Chunk, job_chunks
+from touchproof.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,18 @@ class Waiting:
 
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
-    policy: PollPolicy = field(default_factory=PollPolicy)
+    policy: PollPolicy
+
+    @classmethod
+    def of(
+        cls, settings: Settings, sleep: Callable[[float], None], jitter: Callable[[], float]
+    ) -> Waiting:
+        """Wait as long as an org of these settings takes."""
+        policy = PollPolicy(
+            first_seconds=settings.salesforce_first_look_seconds,
+            rows_per_second=settings.salesforce_rows_per_second,
+        )
+        return cls(sleep, jitter, policy)
 
     def pauses(self, rows: int) -> Iterator[float]:
         """Yield the waits of a job, each up to a fifth shorter, so that clients spread out."""

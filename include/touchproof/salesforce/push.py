@@ -119,7 +119,8 @@ def run_push(
         push = _Push(settings, inputs, ledger, clock, night, folder, confirm)
         if dry_run:
             return push.plan_only()
-        report = push.perform_alone(client, Waiting(sleep, jitter), is_baseline_only=baseline)
+        waiting = Waiting.of(settings, sleep, jitter)
+        report = push.perform_alone(client, waiting, is_baseline_only=baseline)
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
     require_no_long_wait(report, waited, settings.max_waiting_nights)
@@ -151,7 +152,7 @@ def replay(
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
         push = _Push(settings, inputs, ledger, clock, night, folder, None, only)
-        report = push.perform_alone(client, Waiting(sleep, jitter))
+        report = push.perform_alone(client, Waiting.of(settings, sleep, jitter))
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     return report
 

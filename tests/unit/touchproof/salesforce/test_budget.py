@@ -18,8 +18,9 @@ from touchproof.salesforce.budget import (
     total_cost,
 )
 from touchproof.salesforce.compare import PlanGroup
-from touchproof.salesforce.perform import JITTER_SHARE
+from touchproof.salesforce.perform import JITTER_SHARE, Waiting
 from touchproof.salesforce.wire import JobSize
+from touchproof.settings import Settings
 
 
 def group_of(rows: int, kind: str = "values", name: str = "Lead") -> PlanGroup:
@@ -88,16 +89,19 @@ def test_small_is_counted_in_characters() -> None:
     assert not is_small(JobSize(rows=1, bytes=100_001, characters=100_001))
 
 
-def test_waits_grow_and_ten_thousand_rows_in_twenty_seconds_take_at_most_two_looks() -> None:
-    waits = list(PollPolicy().waits(10_000))
+def test_waits_grow_and_ten_thousand_rows_in_twenty_seconds_take_at_most_two_looks(
+    settings: Settings,
+) -> None:
+    policy = Waiting.of(settings, lambda seconds: None, lambda: 0.0).policy
+    waits = list(policy.waits(10_000))
     assert all(later >= earlier for earlier, later in pairwise(waits))
     shortest = 1 - JITTER_SHARE
     assert shortest * sum(waits[:2]) >= 20
-    assert sum(waits) >= PollPolicy().give_up_seconds
+    assert sum(waits) >= policy.give_up_seconds
 
 
 def test_a_job_that_shows_its_pace_is_looked_at_when_it_should_be_over() -> None:
-    policy = PollPolicy(longest_seconds=100)
+    policy = PollPolicy(first_seconds=1, rows_per_second=1_000, longest_seconds=100)
     assert policy.left_seconds(rows=1_000, processed=0, waited=20) == 0
     assert policy.left_seconds(rows=1_000, processed=250, waited=20) == 60
     assert policy.left_seconds(rows=1_000, processed=10, waited=20) == 100
