@@ -28,12 +28,10 @@ def connect_memory() -> duckdb.DuckDBPyConnection:
     return _hardened(duckdb.connect(":memory:"))
 
 
-def connect_scratch(
-    folder: Path, *, megabytes: int = SCRATCH_MEGABYTES
-) -> duckdb.DuckDBPyConnection:
+def connect_scratch(folder: Path) -> duckdb.DuckDBPyConnection:
     """Open a private database for work on files, in little memory; the folder takes the rest."""
     connection = _hardened(duckdb.connect(":memory:"))
-    connection.execute(f"set memory_limit = '{megabytes}MB'")
+    connection.execute(f"set memory_limit = '{SCRATCH_MEGABYTES}MB'")
     connection.execute(f"set threads = {SCRATCH_THREADS}")
     connection.execute("set temp_directory = '{}'".format(str(folder).replace("'", "''")))
     return connection

@@ -16,13 +16,11 @@ import pyarrow as pa
 
 from touchproof.ledger.store import arrow_table
 from touchproof.salesforce.result_files import ResultKind
-from touchproof.salesforce.tables import BATCH_ROWS, fetch_row
-from touchproof.warehouse import connect_scratch
+from touchproof.salesforce.tables import BATCH_ROWS, fetch_row, scratch
 
 SENT = pa.schema([]).append(pa.field("row_id", pa.int64())).append(pa.field("record", pa.string()))
 WRITTEN = pa.schema([]).append(pa.field("row_id", pa.int64()))
 WRITTEN = WRITTEN.append(pa.field("salesforce_id", pa.string()))
-_MEGABYTES = 100
 _TOLD = pa.schema([(name, pa.string()) for name in ("key", "salesforce_id", "error")])
 
 
@@ -44,12 +42,12 @@ class Matching:
     """
 
     def __init__(self, sent: Iterable[pa.Table], key_field: str) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="touchproof-matching-")
-        self._connection = connect_scratch(Path(self._folder.name), megabytes=_MEGABYTES)
+        self._connection = scratch(Path(tempfile.gettempdir()))
         self._key_field = key_field
-        self._connection.execute("create table sent (row_id bigint, record text)")
+        self._connection.execute("create temp table sent (row_id bigint, record text)")
         self._connection.execute(
-            "create table told (number bigint, kind text, key text, salesforce_id text, error text)"
+            "create temp table told "
+            "(number bigint, kind text, key text, salesforce_id text, error text)"
         )
         self._number = 0
         for table in sent:
@@ -107,7 +105,6 @@ class Matching:
     def close(self) -> None:
         """Give memory and disk back."""
         self._connection.close()
-        self._folder.cleanup()
 
 
 _FIRST = """

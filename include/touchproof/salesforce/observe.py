@@ -23,12 +23,12 @@ from datetime import datetime
 from pathlib import Path
 
 from touchproof.salesforce.acknowledged import Acknowledged
-from touchproof.salesforce.canonical import canonical_sql
+from touchproof.salesforce.canonical import clean_sql, form_sql
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
-from touchproof.salesforce.tables import Rows, fresh_path
-from touchproof.warehouse import connect_scratch
+from touchproof.salesforce.tables import Rows, fresh_path, scratch
 
 OBSERVED_COLUMNS = ("object", "salesforce_id", "record_key", "fields_json", "extracted_at")
+_READ = "select distinct object from observed"
 _NOTHING = (
     "select null::varchar as object, null::varchar as salesforce_id, null::varchar as fields_json, "
     "null::timestamptz as extracted_at, false as is_known, false as is_drifted where false"
@@ -62,16 +62,17 @@ def compare_observed(
         rules: The seed `salesforce_fields`.
         folder: For the file of the rows.
     """
-    queries = [
-        _comparison(written, name)
-        for name in sorted({rule.object for rule in rules})
-        if (written := written_fields(rules, name))
-    ]
-    with connect_scratch(folder) as connection:
-        connection.execute(f"create view observed as select * from {observed.sql}")  # noqa: S608
+    with scratch(folder) as connection:
+        connection.execute(f"create temp view observed as select * from {observed.sql}")  # noqa: S608
         connection.execute(
-            f"create view acknowledged as select * from {acknowledged.sql}"  # noqa: S608
+            f"create temp view acknowledged as select * from {acknowledged.sql}"  # noqa: S608
         )
+        was_read = {name for (name,) in connection.execute(_READ).fetchall()}
+        queries = [
+            _comparison(written, name)
+            for name in sorted(was_read & {rule.object for rule in rules})
+            if (written := written_fields(rules, name))
+        ]
         rows = Rows.query(
             fresh_path(folder / "found.parquet"),
             connection,
@@ -94,7 +95,7 @@ def overlay(acknowledged: Rows, observation: Observation, folder: Path) -> Ackno
     if not observation.rows.num_rows:
         return Acknowledged(acknowledged)
     fields = "json_transform({}.fields_json, '\"MAP(VARCHAR, VARCHAR)\"')"
-    with connect_scratch(folder) as connection:
+    with scratch(folder) as connection:
         newer = Rows.query(
             fresh_path(folder / "newer.parquet"),
             connection,
@@ -125,19 +126,28 @@ def newest_extraction(observed: Rows) -> datetime | None:
 
 def _comparison(rules: Sequence[FieldRule], object_name: str) -> str:
     paths = ", ".join(f"'$.\"{name}\"'" for name in (*(r.field for r in rules), KEY_FIELD))
-    values = "".join(
+    numbered = [*enumerate(rules, start=1)]
+    texts = "".join(
         f", o[{n}] is not null as read_{n}, a[{n}] is not null as known_{n}"
-        + _value("o", n, rule)
-        + _value("a", n, rule)
-        for n, rule in enumerate(rules, start=1)
+        f", o[{n}] ->> '$' as o_{n}, a[{n}] ->> '$' as a_{n}"
+        for n, _ in numbered
+    )
+    # Stage by stage: an expression inside another one would stand in the query several times.
+    clean = ", ".join(
+        f"{clean_sql(side + str(n))} as {side}{n}" for n, _ in numbered for side in ("o_", "a_")
+    )
+    values = "".join(
+        f", {form_sql(f'o_{n}', rule.type)} as observed_{n}"
+        f", {form_sql(f'a_{n}', rule.type)} as acknowledged_{n}"
+        for n, rule in numbered
     )
     taken = ", ".join(
         f"{{'field': '{rule.field}', 'value': observed_{n}, 'is_taken': {_is_taken(rule, n)}}}"
-        for n, rule in enumerate(rules, start=1)
+        for n, rule in numbered
     )
     drifted = " or ".join(
         f"(read_{n} and known_{n} and observed_{n} is distinct from acknowledged_{n})"
-        for n in range(1, len(rules) + 1)
+        for n, _ in numbered
     )
     key = len(rules) + 1
     return f"""
@@ -159,16 +169,18 @@ def _comparison(rules: Sequence[FieldRule], object_name: str) -> str:
                     or o.extracted_at::timestamptz > a.acknowledged_at::timestamptz
                 )
         ),
-        compared as (
+        read as (
             select
                 object,
                 salesforce_id,
                 extracted_at,
                 is_known,
                 nullif(record_key, '') as key_read,
-                a[{key}] is not null as is_key_known{values}
+                a[{key}] is not null as is_key_known{texts}
             from paired
         ),
+        cleaned as (select * replace ({clean}) from read),
+        compared as (select *{values} from cleaned),
         judged as (
             select
                 * ,
@@ -202,11 +214,6 @@ def _comparison(rules: Sequence[FieldRule], object_name: str) -> str:
         where len(fields) > 0 or not is_known
         order by salesforce_id
     """  # noqa: S608
-
-
-def _value(side: str, number: int, rule: FieldRule) -> str:
-    name = {"o": "observed", "a": "acknowledged"}[side]
-    return ", " + canonical_sql(f"({side}[{number}] ->> '$')", rule.type) + f" as {name}_{number}"
 
 
 def _is_taken(rule: FieldRule, number: int) -> str:

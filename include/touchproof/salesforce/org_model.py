@@ -19,9 +19,8 @@ import duckdb
 
 from touchproof.salesforce.parents import ACCOUNT_COLUMN
 from touchproof.salesforce.rules import FieldRule
-from touchproof.salesforce.tables import Rows
+from touchproof.salesforce.tables import Rows, scratch
 from touchproof.settings import OrgModel
-from touchproof.warehouse import connect_scratch
 
 CONTACT, ACCOUNT = "Contact", "Account"
 _SUFFIX = "__person_accounts"
@@ -72,7 +71,7 @@ def desired_of(
     fields = {rule.field for rule in rules if rule.object == CONTACT}
     models = {rule.sync_model for rule in rules if rule.object == CONTACT}
     found = dict(desired)
-    with connect_scratch(folder) as connection:
+    with scratch(folder) as connection:
         for model in sorted(models & set(desired)):
             rows = desired[model]
             columns = ", ".join(

@@ -26,8 +26,7 @@ from touchproof.salesforce.parents import (
     find_parents,
 )
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
-from touchproof.salesforce.tables import Rows, fetch_row, names_table
-from touchproof.warehouse import connect_scratch
+from touchproof.salesforce.tables import Rows, fetch_row, names_table, scratch
 
 BOOKKEEPING = frozenset(
     {
@@ -134,8 +133,8 @@ def plan_push(
     held_children: dict[str, Rows] = {}
     known = changed = 0
     files = Path(tempfile.mkdtemp(prefix="plan-", dir=folder))
-    with connect_scratch(files) as connection:
-        connection.execute(f"create view acknowledged as {acknowledged.sql}")
+    with scratch(files) as connection:
+        connection.execute(f"create temp view acknowledged as {acknowledged.sql}")
         find_parents(connection, _parent_objects(desired, models, rules))
         for object_name in sorted(models, key=_object_rank):
             written = written_fields(rules, object_name)

@@ -34,9 +34,8 @@ from touchproof.salesforce.preflight import (
 )
 from touchproof.salesforce.rules import KEY_FIELD
 from touchproof.salesforce.storage import LIMIT as STORAGE_LIMIT
-from touchproof.salesforce.tables import Rows, push_folder
+from touchproof.salesforce.tables import Rows, push_folder, scratch
 from touchproof.settings import Settings
-from touchproof.warehouse import connect_scratch
 
 STEP = "preflight"
 _VALIDATION_RULES = (
@@ -245,7 +244,7 @@ def _new_records(wanted: Sequence[ObjectWish], acknowledged: Rows, folder: Path)
     )
     if not keys:
         return {}
-    with connect_scratch(folder) as connection:
+    with scratch(folder) as connection:
         found = connection.execute(
             f"""
             select object, count(*) from ({keys}) as k where not exists (

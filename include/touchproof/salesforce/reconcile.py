@@ -23,9 +23,8 @@ from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.inputs import read_inputs
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.rules import FieldRule, written_fields
-from touchproof.salesforce.tables import Rows, fetch_row, push_folder
+from touchproof.salesforce.tables import Rows, fetch_row, push_folder, scratch
 from touchproof.settings import Settings
-from touchproof.warehouse import connect_scratch
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ def _reconcile_object(
     flags = "".join(f", {difference} as d{n}" for n, difference in enumerate(differences))
     sums = "".join(f", count(*) filter (is_shown and d{n})" for n in range(len(rules)))
     any_differs = " or ".join(f"d{n}" for n in range(len(rules)))
-    with connect_scratch(acknowledged.path.parent) as connection:
+    with scratch(acknowledged.path.parent) as connection:
         connection.register("org", pa.concat_tables(pages))
         row = fetch_row(
             connection,

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from touchproof.warehouse import connect_scratch
 
 BATCH_ROWS = 10_000
 _LOCK = "lock"
+_PUSH_FOLDER: ContextVar[Path | None] = ContextVar("push_folder", default=None)
 _FORMAT = f"format parquet, compression lz4, row_group_size {2 * BATCH_ROWS}"
 
 
@@ -119,7 +121,7 @@ class Rows:
 
     def aggregate(self, expressions: str) -> tuple[Any, ...]:
         """Return what some aggregates say of the rows."""
-        with _reading(self.path.parent) as connection:
+        with scratch(self.path.parent) as connection:
             return fetch_row(connection, f"select {expressions} from {self.sql}")  # noqa: S608
 
     def only(self, column: str, names: Collection[str]) -> Rows:
@@ -142,7 +144,7 @@ class Rows:
             condition: It may name the rows as `r`.
             tables: Tables that it names.
         """
-        with _reading(self.path.parent) as connection:
+        with scratch(self.path.parent) as connection:
             for name, table in tables.items():
                 connection.register(name, table)
             sql = (
@@ -189,19 +191,24 @@ def count_distinct(column: str, parts: Sequence[Rows]) -> int:
     if len(parts) == 1:
         return int(parts[0].aggregate(f"count(distinct {column})")[0])
     named = " union ".join(f"select {column} from {rows.sql}" for rows in parts)  # noqa: S608
-    with _reading(parts[0].path.parent) as connection:
+    with scratch(parts[0].path.parent) as connection:
         return int(fetch_row(connection, f"select count({column}) from ({named})")[0])  # noqa: S608
 
 
+def scratch(folder: Path) -> duckdb.DuckDBPyConnection:
+    """Open a connection for work on files; it alone sees its temporary tables and views.
+
+    All of a push share one database, its memory and its folder: a new one costs 20 ms a question.
+
+    Args:
+        folder: Takes what memory doesn't hold, outside of a push.
+    """
+    return _database(_PUSH_FOLDER.get() or folder).cursor()
+
+
 @lru_cache(maxsize=2)
-def _reader(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Return the database that answers about a folder's files; a new one costs 20 ms a question."""
+def _database(folder: Path) -> duckdb.DuckDBPyConnection:
     return connect_scratch(folder)
-
-
-def _reading(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Open a connection that only reads files and what is registered with itself."""
-    return _reader(folder).cursor()
 
 
 def quoted(path: Path) -> str:
@@ -241,10 +248,12 @@ def push_folder(settings: Settings) -> Iterator[Path]:
                     _remove_if_left(left)
             folder = Path(tempfile.mkdtemp(prefix="push-", dir=root))
             held.enter_context(file_lock(folder / _LOCK))
+        token = _PUSH_FOLDER.set(folder)
         try:
             yield folder
         finally:
-            _reader.cache_clear()
+            _PUSH_FOLDER.reset(token)
+            _database.cache_clear()
             shutil.rmtree(folder, ignore_errors=True)
 
 
