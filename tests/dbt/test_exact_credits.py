@@ -319,7 +319,7 @@ def _check(engine: duckdb.DuckDBPyConnection, built: Built, conversions: list[Co
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(conversions=st.lists(_CONVERSION, min_size=1, max_size=_MOST_CONVERSIONS))
 def test_paths_and_credits_are_those_of_plain_python(

@@ -172,7 +172,7 @@ def _check_paid(engine: duckdb.DuckDBPyConnection, built: Built, paid: Sequence[
             assert sum(cashed[key, f"tp_{position}", month][0] for position in positions) == cents
 
 
-@settings(max_examples=60, **_QUIET)
+@settings(max_examples=30, **_QUIET)
 @given(paid=st.lists(_PAID, min_size=1, max_size=4))
 def test_every_booking_is_dealt_out_by_the_weights_of_the_credit(
     engine: duckdb.DuckDBPyConnection, built: Built, paid: list[Paid]
@@ -208,7 +208,7 @@ def _spent(purchases: Sequence[Purchase], sends: Sequence[int]) -> dict[tuple[in
     return {key: cents for key, cents in spent.items() if cents}
 
 
-@settings(max_examples=100, **_QUIET)
+@settings(max_examples=50, **_QUIET)
 @given(
     purchases=st.lists(_PURCHASE, min_size=1, max_size=5),
     sends=st.lists(st.integers(0, 5), min_size=10, max_size=10),

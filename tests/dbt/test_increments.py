@@ -329,6 +329,7 @@ def _random_news(draw: random.Random, settings: Settings) -> None:
     )
 
 
+@pytest.mark.long
 def test_builds_that_stop_anywhere_leave_nothing_old(story: Story, tmp_path: Path) -> None:
     """What a stopped build rewrote is rewritten again, even if its data has gone back since."""
     plain = tmp_path / "plain.duckdb"

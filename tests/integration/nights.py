@@ -124,6 +124,27 @@ class World:
         lifecycle.stop(self.settings.paths.salesforce_server)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Hold what one night left behind."""
+
+    printed: str
+    status: dict[str, Any]
+    hashes: dict[str, str]
+
+    @property
+    def push(self) -> dict[str, Any]:
+        nightly = [push for push in self.status["push"] if push["lane"] == "nightly"]
+        assert len(nightly) == 1
+        return dict(nightly[0])
+
+
+def see(made: World, *flags: str, **environment: str) -> Seen:
+    """Run one night and return what it left."""
+    printed = made.run(*flags, **environment)
+    return Seen(printed, made.status(), made.mart_hashes())
+
+
 @contextmanager
 def world(folder: Path, **arguments: Any) -> Iterator[World]:
     """Give a world and end its server afterwards."""

@@ -5,15 +5,11 @@ from __future__ import annotations
 import gzip
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from bad_day import CANARIES, REFUSAL, BadDay
-from nights import World
+from nights import Seen, World
 from pypdf import PdfReader
-
-if TYPE_CHECKING:
-    from conftest import Seen  # the fixture's type
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -60,10 +56,10 @@ def test_a_refused_row_is_named_and_comes_again_the_next_night(
     assert nights["bad"].push["refused"] == 1
     assert bad_day.refused_campaign in nights["bad"].printed
     assert REFUSAL in nights["bad"].printed
-    assert nights["dark"].push["refused"] == 0
+    assert nights["quiet"].push["refused"] == 0
     # The refused campaign alone: the bad night made no lead, on which something would hang now.
-    assert nights["dark"].push["pushed"] == 1
-    assert nights["dark"].push["dead"] == 0
+    assert nights["quiet"].push["pushed"] == 1
+    assert nights["quiet"].push["dead"] == 0
 
 
 def test_an_opt_out_made_today_is_in_salesforce_tonight(
@@ -76,20 +72,6 @@ def test_an_opt_out_made_today_is_in_salesforce_tonight(
         f"SELECT HasOptedOutOfEmail FROM Lead WHERE Id = '{bad_day.opted_out_lead}'"
     )
     assert [bool(lead["HasOptedOutOfEmail"]) for lead in found] == [True]
-
-
-def test_a_source_that_does_not_answer_is_stale_and_the_build_goes_on(
-    nights: dict[str, Seen], bad_day: BadDay
-) -> None:
-    dark = nights["dark"]
-    assert dark.status["published"]["night"] > bad_day.day.isoformat()
-    by_source = {source["source"]: source for source in dark.status["sources"]}
-    assert by_source["salesforce"]["status"] == "fresh"
-    for source in ("ga4", "email", "media", "app"):
-        assert by_source[source]["status"] == "stale", source
-        assert by_source[source]["error"], source
-        assert f"extract_{source}" in dark.printed
-    assert dark.hashes["fct_touchpoints"] == nights["bad"].hashes["fct_touchpoints"]
 
 
 def _readable(path: Path) -> bytes:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 import pytest
-from nights import World
-
-if TYPE_CHECKING:
-    from conftest import Seen  # the fixture's type
+from nights import Seen, World
 
 pytestmark = pytest.mark.timeout(2400)
 
@@ -25,7 +21,7 @@ FIRST = date(2026, 4, 14)
 
 
 def test_each_night_is_published_under_its_own_date(nights: dict[str, Seen]) -> None:
-    names = ("first", "bad", "dark", "quiet")
+    names = ("first", "bad", "quiet")
     published = [nights[name].status["published"]["night"] for name in names]
     assert published == [(FIRST + timedelta(days=n)).isoformat() for n in range(len(names))]
 
@@ -103,15 +99,11 @@ def test_the_second_night_pushes_fewer_records(nights: dict[str, Seen]) -> None:
     assert nights["first"].push["refused"] == 0
 
 
-def test_a_quiet_night_pushes_nothing_with_at_most_three_calls(nights: dict[str, Seen]) -> None:
-    assert nights["quiet"].push["pushed"] == 0
-    assert nights["quiet"].push["calls"] <= 3
-
-
 def test_a_repeated_night_gives_the_same_marts_and_pushes_nothing(nights: dict[str, Seen]) -> None:
     assert nights["repeated"].hashes == nights["quiet"].hashes
     assert len(nights["quiet"].hashes) >= 9
     assert nights["repeated"].push["pushed"] == 0
+    assert nights["repeated"].push["calls"] <= 3
 
 
 def test_a_night_with_news_changes_the_marts(nights: dict[str, Seen]) -> None:

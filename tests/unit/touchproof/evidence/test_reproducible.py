@@ -118,7 +118,14 @@ def test_a_workbook_holds_no_formula_and_no_moment_of_its_making(world: Evidence
     assert '<dcterms:created xsi:type="dcterms:W3CDTF">2000-01-01' in text
 
 
-@pytest.mark.parametrize("step", ["key", "staged", "planned", "renamed", "issued"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "staged",
+        "renamed",
+        *(pytest.param(step, marks=pytest.mark.long) for step in ("key", "planned", "issued")),
+    ],
+)
 def test_a_kill_while_adjustments_are_told_leaves_whole_packs_and_is_finished(
     world: EvidenceWorld, tmp_path: Path, step: str
 ) -> None:

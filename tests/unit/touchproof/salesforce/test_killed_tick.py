@@ -21,11 +21,9 @@ OPT_OUTS, CONTACTS, NEW = (
 )
 LEADS = 205
 SAMPLE: list[tuple[str, int, Moment]] = [
-    ("commit", 1, "after"),
     (f"receive {OPT_OUTS}", 1, "after"),
     (f"receive {CONTACTS}", 2, "before"),
     (f"receive {NEW}", 1, "after"),
-    (f"send {NEW}", 2, "after"),
     ("commit", -1, "before"),
 ]
 """Steps by name and occurrence: what `make test` kills."""

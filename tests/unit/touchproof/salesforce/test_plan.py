@@ -303,7 +303,7 @@ OWNERS = {
 }
 thoroughly = settings(
     deadline=None,
-    max_examples=40,
+    max_examples=25,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -438,7 +438,7 @@ DECISIONS = st.tuples(
 CORRECTIONS = st.tuples(st.sampled_from(("clm_1", "clm_2")), st.integers(0, FEE + 700))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(documents() | DECISIONS | CORRECTIONS, max_size=9))
 def test_every_cent_is_applied_on_account_or_disputed_whatever_comes_in_whatever_order(
     memory_engine: Engine, happenings: list[Document | tuple[str, str | int]]
