@@ -37,7 +37,7 @@ run: setup  ## run a night of the world WORLD (default demo) through the real DA
 ui: setup  ## open Airflow on the same data; prints address and login
 	@$(BIN)/python -m touchproof_airflow ui
 
-test: setup chromium  ## run every test but the long ones (about 25 minutes on 2 cores)
+test: setup chromium  ## run every test but the long ones (about 15 minutes on 2 cores)
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadscope
 
 test-long: setup chromium  ## run the tests that take minutes each
