@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -239,10 +240,23 @@ def world(settings: Settings) -> EvidenceWorld:
     return new_world(settings)
 
 
+@pytest.fixture(scope="session")
+def issued_chain(tmp_path_factory: pytest.TempPathFactory) -> EvidenceWorld:
+    """Return such a world as `chain`, to be copied: its PDFs take longer than most tests."""
+    folder = tmp_path_factory.mktemp("issued")
+    made = new_world(Settings(data_dir=folder / "data", world="test"))
+    issue_chain(made)
+    return made
+
+
 @pytest.fixture
-def chain(world: EvidenceWorld) -> EvidenceWorld:
+def chain(world: EvidenceWorld, issued_chain: EvidenceWorld) -> EvidenceWorld:
     """Return a world with three issued packs of one bank and one of another."""
-    issue_chain(world)
+    shutil.rmtree(world.settings.data_dir)
+    shutil.copytree(issued_chain.settings.data_dir, world.settings.data_dir, symlinks=True)
+    world.referrals, world.trail, world.terms = deepcopy(
+        (issued_chain.referrals, issued_chain.trail, issued_chain.terms)
+    )
     return world
 
 
