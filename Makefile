@@ -41,7 +41,8 @@ test: setup chromium  ## run every test but the long ones (about 15 minutes on 2
 	$(BIN)/python -m pytest -m "not long" -n 2 --dist loadscope
 
 test-long: setup chromium  ## run the tests that take minutes each
-	$(BIN)/python -m pytest -m long
+	$(BIN)/python -m pytest -m long -n 2 --dist loadscope --ignore tests/e2e
+	$(BIN)/python -m pytest -m long tests/e2e  # alone: they measure a scheduler
 
 lint: setup  ## check Python and SQL style
 	$(BIN)/ruff check .
