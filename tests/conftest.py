@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from touchproof.ledger.engine import migrate, open_engine
 from touchproof.settings import Settings
 
 # What a test takes depends on what else the machine does; nothing here asserts a time.
@@ -52,6 +54,24 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def settings(tmp_path: Path) -> Settings:
     """Return the settings of an empty world in a temporary folder."""
     return Settings(data_dir=tmp_path / "data", world="test")
+
+
+@pytest.fixture(scope="session")
+def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a ledger that nobody owns yet: its migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
+    engine = open_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def settings_with_ledger(settings: Settings, new_ledger: Path) -> Settings:
+    """Return the settings of a world that has a ledger and nothing else."""
+    settings.paths.ledger.parent.mkdir(parents=True)
+    shutil.copyfile(new_ledger, settings.paths.ledger)
+    return settings
 
 
 @pytest.fixture

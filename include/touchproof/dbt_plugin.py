@@ -123,10 +123,13 @@ class Plugin(BasePlugin):  # type: ignore[misc]  # dbt's classes are untyped
 
     def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Give the cursor its macros; the keys go no further."""
-        cursor.execute(pseudonym_macro(self.settings.require_pseudonym_key()))
-        cursor.execute(keyed_hash_macro(secrets_of(self.settings, read_keys())))
         night = os.environ.get(NIGHT_VARIABLE)
-        cursor.execute(night_macro(date.fromisoformat(night) if night else date.max))
+        macros = (
+            pseudonym_macro(self.settings.require_pseudonym_key()),
+            keyed_hash_macro(secrets_of(self.settings, read_keys())),
+            night_macro(date.fromisoformat(night) if night else date.max),
+        )
+        cursor.execute("; ".join(macros))  # at once: every node has a cursor of its own
 
 
 def _mask_messages() -> None:

@@ -50,16 +50,16 @@ def test_the_night_goes_on_around_the_faults(nights: dict[str, Seen], bad_day: B
     assert media["rows_quarantined"] > 0
 
 
-def test_a_refused_row_is_named_and_comes_again_the_next_night(
+def test_a_refused_row_is_named_and_comes_again_with_the_next_push(
     nights: dict[str, Seen], bad_day: BadDay
 ) -> None:
     assert nights["bad"].push["refused"] == 1
     assert bad_day.refused_campaign in nights["bad"].printed
     assert REFUSAL in nights["bad"].printed
-    assert nights["quiet"].push["refused"] == 0
+    assert nights["repeated"].push["refused"] == 0
     # The refused campaign alone: the bad night made no lead, on which something would hang now.
-    assert nights["quiet"].push["pushed"] == 1
-    assert nights["quiet"].push["dead"] == 0
+    assert nights["repeated"].push["pushed"] == 1
+    assert nights["repeated"].push["dead"] == 0
 
 
 def test_an_opt_out_made_today_is_in_salesforce_tonight(

@@ -50,6 +50,7 @@ def environment(home: Path) -> dict[str, str]:
     )
 
 
+@pytest.mark.long
 def test_every_run_step_succeeds_in_the_image_layout(project_copy: Path) -> None:
     steps = instructions("RUN")
     assert len(steps) >= 2
@@ -66,6 +67,7 @@ def test_every_run_step_succeeds_in_the_image_layout(project_copy: Path) -> None
     assert list((project_copy / "dbt_project").rglob("manifest.json"))
 
 
+@pytest.mark.long
 def test_every_dag_loads_in_the_image_layout(project_copy: Path) -> None:
     code = (
         "from airflow.dag_processing.dagbag import DagBag\n"

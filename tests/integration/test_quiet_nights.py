@@ -21,16 +21,18 @@ def still_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def quiet_nights(still_world: World) -> dict[str, Seen]:
-    """Run a first night, one in which no file source answers, and a quiet one."""
+    """Run a first night, one in which no file source answers, a quiet one, and that one again."""
     nowhere = str(still_world.data_dir / "unmounted")
-    return {
+    seen = {
         "first": see(still_world),
         "dark": see(still_world, "--quiet", TOUCHPROOF_DROPS_DIR=nowhere),
         "quiet": see(still_world, "--quiet"),
     }
+    night = seen["quiet"].status["published"]["night"]
+    return seen | {"repeated": see(still_world, "--night", night)}
 
 
-@pytest.mark.parametrize("name", ["dark", "quiet"])
+@pytest.mark.parametrize("name", ["dark", "quiet", "repeated"])
 def test_a_quiet_night_pushes_nothing_with_at_most_three_calls(
     quiet_nights: dict[str, Seen], name: str
 ) -> None:
@@ -51,6 +53,10 @@ def test_a_source_that_does_not_answer_is_stale_and_the_build_goes_on(
         assert by_source[source]["error"], source
         assert f"extract_{source}" in dark.printed
     assert dark.hashes["fct_touchpoints"] == first.hashes["fct_touchpoints"]
+
+
+def test_a_repeated_night_gives_the_same_marts(quiet_nights: dict[str, Seen]) -> None:
+    assert quiet_nights["repeated"].hashes == quiet_nights["quiet"].hashes
 
 
 def test_what_answers_again_is_fresh_again(quiet_nights: dict[str, Seen]) -> None:

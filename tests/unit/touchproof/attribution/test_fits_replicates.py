@@ -40,7 +40,7 @@ def weighted(data: TrainingData, weights: FloatArray) -> PathTable:
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(rows=some_journeys, seed=st.integers(0, 1000))
 def test_the_chain_of_every_replicate_has_the_effects_of_a_fit_on_it(
     order: int, rows: list[tuple[str, str, bool]], seed: int
@@ -66,7 +66,7 @@ def test_a_chain_of_many_states_follows_the_replicates_by_its_derivative(order: 
     assert followed[0] == pytest.approx(markov.fit(data.of_everybody(), order).removal_effects)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(rows=some_journeys, seed=st.integers(0, 1000))
 def test_the_games_of_every_replicate_have_the_shares_of_a_fit_on_it(
     rows: list[tuple[str, str, bool]], seed: int

@@ -235,9 +235,9 @@ _TERMS = pa.schema(
 
 
 @pytest.fixture
-def world(settings: Settings) -> EvidenceWorld:
+def world(settings_with_ledger: Settings) -> EvidenceWorld:
     """Return a world with one landed batch and nothing published."""
-    return new_world(settings)
+    return new_world(settings_with_ledger)
 
 
 @pytest.fixture(scope="session")

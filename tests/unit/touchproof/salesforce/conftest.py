@@ -12,7 +12,6 @@ from lane_day import LaneDay
 from night_world import NightWorld
 from small_crm import Crm, acknowledged_table, kept, model_table, planned, rules_seed
 
-from touchproof.ledger.engine import migrate, open_engine
 from touchproof.settings import Settings
 from touchproof_sandbox.salesforce import lifecycle
 from touchproof_sandbox.salesforce.control import Control
@@ -87,16 +86,6 @@ def quiet_day(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> Lan
     folder = tmp_path_factory.mktemp("quiet_day")
     crm = _crm(folder / "data", crm_server)
     return LaneDay.begin(crm, folder / "template", leads=2, contacts=1, converted=1, is_quiet=True)
-
-
-@pytest.fixture(scope="session")
-def new_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a ledger that nobody owns yet: its migrations take longer than a push."""
-    path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    engine = open_engine(f"sqlite:///{path}")
-    migrate(engine)
-    engine.dispose()
-    return path
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from touchproof.settings import Settings
 
 
 @pytest.fixture
-def bank(settings: Settings) -> Bank:
+def bank(settings_with_ledger: Settings) -> Bank:
     """Return a bank with three claims, in a ledger on disk."""
-    return new_bank(Ledger.of(settings))
+    return new_bank(Ledger.of(settings_with_ledger))
 
 
 @pytest.fixture(scope="session")
