@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -58,12 +59,20 @@ class Rows:
 
     @classmethod
     def write(cls, path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> Rows:
-        """Write a file table by table and return its rows."""
-        with pq.ParquetWriter(
-            path, schema, compression="lz4", use_dictionary=False, write_statistics=False
-        ) as writer:
+        """Write a file table by table and return its rows; the next one is made meanwhile."""
+        with (
+            pq.ParquetWriter(
+                path, schema, compression="lz4", use_dictionary=False, write_statistics=False
+            ) as writer,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            writing: Future[None] | None = None
             for table in tables:
-                writer.write_table(table)
+                if writing is not None:
+                    writing.result()
+                writing = pool.submit(writer.write_table, table)
+            if writing is not None:
+                writing.result()
         return cls.of(path)
 
     @classmethod
