@@ -47,6 +47,7 @@ class PlanGroup:
             by parents, then by `record`: Salesforce locks a record's parents while it writes it.
         fields: The field columns; none of them is empty in every row.
         left_empty: Fields that a creation leaves empty where its row says nothing.
+        is_late: Whether its records hang on others that the same push made before.
     """
 
     object: str
@@ -55,6 +56,7 @@ class PlanGroup:
     fields: tuple[str, ...]
     rows: Rows
     left_empty: tuple[str, ...] = ()
+    is_late: bool = False
 
     @property
     def key_field(self) -> str:
@@ -63,7 +65,7 @@ class PlanGroup:
 
     @property
     def name(self) -> str:
-        return f"{self.object} {self.operation} {self.kind}"
+        return f"{self.object} {self.operation} {self.kind}" + (" late" if self.is_late else "")
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from touchproof.salesforce.parents import (
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import Rows, fetch_row, names_table, scratch
 
+_WAS_HELD = "exists (select 1 from held where held.record = r.record)"
 BOOKKEEPING = frozenset(
     {
         "object",
@@ -187,6 +188,31 @@ def hold_children(
         return group, frozenset()
     rows = group.rows.where(f"not ({hangs})", named=names)
     return replace(group, rows=rows), frozenset((group.object, str(record)) for record in held)
+
+
+def late_children(first: PushPlan, second: PushPlan) -> PushPlan:
+    """Return the first plan and, behind it, the children of what it made.
+
+    Args:
+        first: Was performed; held children back because their parents weren't there.
+        second: The same wishes, planned anew on what is acknowledged since.
+
+    Returns:
+        The first plan's groups, then late ones; what is still held is what the second one holds.
+    """
+    late = [
+        replace(group, rows=rows, is_late=True)
+        for group in second.groups
+        if group.kind == "creation" and group.object in first.held_children
+        if (rows := group.rows.where(_WAS_HELD, held=first.held_children[group.object].to_table()))
+        if rows.num_rows
+    ]
+    return replace(
+        first,
+        groups=(*first.groups, *late),
+        held=second.held,
+        held_children=second.held_children,
+    )
 
 
 def _note_planned(connection: duckdb.DuckDBPyConnection, groups: Sequence[PlanGroup]) -> None:

@@ -44,7 +44,13 @@ from touchproof.salesforce.observe import (
 )
 from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
-from touchproof.salesforce.plan import PlanLimits, PushPlan, hold_children, plan_push
+from touchproof.salesforce.plan import (
+    PlanLimits,
+    PushPlan,
+    hold_children,
+    late_children,
+    plan_push,
+)
 from touchproof.salesforce.preflight_run import require_preflight
 from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
@@ -254,17 +260,25 @@ class _Push:
             client, send, outbox, self.inputs, model, self.night, self.folder, moves, gone
         )
         follower.follow_known("consent")
-        for group in sendable:
-            free = follower.without_moved(_without(group, unfinished))
-            free, children = hold_children(free, failed)
-            waiting_children |= children
-            result = follower.follow(group, send(free))
-            results.append(result)
-            failed = failed | _refused_in(result.outcomes) | children
-            if result.failure is not None or follower.failure is not None:
-                break
+
+        def send_all(groups: Sequence[PlanGroup]) -> None:
+            nonlocal failed, waiting_children
+            for group in groups:
+                free = follower.without_moved(_without(group, unfinished))
+                free, children = hold_children(free, failed)
+                waiting_children |= children
+                result = follower.follow(group, send(free))
+                results.append(result)
+                failed = failed | _refused_in(result.outcomes) | children
+                if result.failure is not None or follower.failure is not None:
+                    break
+
+        send_all(sendable)
         if len(sendable) == len(plan.groups):
             follower.follow_known("values")
+            if not any(result.failure for result in [*results, *follower.results]):
+                plan, late = self._late(plan, results, outbox, follower, spending)
+                send_all(late)
         waiting_records = unfinished | waiting_children | follower.unsettled
         letters = self._close_dead_letters(org_id, plan, results, waiting_records, follower)
         report = self._report(
@@ -284,6 +298,25 @@ class _Push:
                 todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
             ) from unready
         return report
+
+    def _late(
+        self,
+        plan: PushPlan,
+        results: Sequence[GroupResult],
+        outbox: Outbox,
+        follower: Follower,
+        spending: Spending,
+    ) -> tuple[PushPlan, tuple[PlanGroup, ...]]:
+        """Plan the children of what was made just now; return that, and what there is room for."""
+        made = any(result.pushed for result in results if result.group.kind == "creation")
+        if self.only is not None or not made or not plan.held_children:
+            return plan, ()
+        known = Acknowledged(outbox.acknowledged(self.folder))
+        again, _ = take_out(self._plan(known, outbox.first_push_night()), follower.moves)
+        found = late_children(plan, again)
+        late = found.groups[len(plan.groups) :]
+        limits = spending.limits.after(spending.total, follower.client.counter.last_limit)
+        return found, self._spending(late, limits).choice.groups
 
     def _unready(self, client: Client, org_id: str) -> CheckFailedError | None:
         """Return why the org takes nothing but consent just now, None where it takes everything.

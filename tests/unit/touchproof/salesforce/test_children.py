@@ -117,20 +117,52 @@ def test_a_profile_is_made_once_and_its_lead_is_never_touched(crm: Any) -> None:
     assert crm.stored("Lead") == [before]
 
 
-def test_a_profile_waits_for_the_night_after_its_lead_is_made(crm: Any) -> None:
+def test_a_profile_goes_in_the_push_that_makes_its_lead(crm: Any) -> None:
     crm.want("sync_lead_attributes", record_key="app:1", LastName="New", Company="None")
     crm.want(PROFILES, **wanted("app:1", "profile:app:1"))
     crm.publish()
 
     first = push(crm)
-    assert (first.pushed, first.held_children, crm.stored(PROFILE)) == (1, 1, [])
+    (lead,), (profile,) = crm.stored("Lead"), crm.stored(PROFILE)
+    assert (first.planned, first.pushed, first.held_children) == (2, 2, 0)
+    assert profile["Lead__c"] == lead["Id"]
 
     crm.next_night()
     crm.publish()
+    assert push(crm).planned == 0
+
+
+def test_a_profile_waits_while_its_lead_is_refused(crm: Any) -> None:
+    for number in (1, 2):
+        crm.want("sync_lead_attributes", record_key=f"app:{number}", LastName=f"New {number}",
+                 Company="None")  # fmt: skip
+        crm.want(PROFILES, **wanted(f"app:{number}", f"profile:app:{number}"))
+    crm.control.refuse("Lead", "LastName", "New 2", "STRING_TOO_LONG")
+    crm.publish()
+
+    first = push(crm)
+    assert (first.pushed, first.refused, first.held_children) == (2, 1, 1)
+    assert [one["Touchproof_Key__c"] for one in crm.stored(PROFILE)] == ["profile:app:1"]
+
+    crm.control.stop_refusing()
     second = push(crm)
-    (lead,), (profile,) = crm.stored("Lead"), crm.stored(PROFILE)
-    assert (second.pushed, second.held_children) == (1, 0)
-    assert profile["Lead__c"] == lead["Id"]
+    assert (second.pushed, second.refused, second.held_children) == (2, 0, 0)
+    assert len(crm.stored(PROFILE)) == 2
+
+
+def test_a_refused_profile_of_a_new_lead_is_a_dead_letter_until_it_goes(crm: Any) -> None:
+    crm.want("sync_lead_attributes", record_key="app:1", LastName="New", Company="None")
+    crm.want(PROFILES, **wanted("app:1", "profile:app:1"))
+    crm.control.refuse(PROFILE, "Touchproof_Key__c", "profile:app:1", "STRING_TOO_LONG")
+    crm.publish()
+
+    first = push(crm)
+    assert (first.pushed, first.refused, first.dead_letters) == (1, 1, 1)
+
+    crm.control.stop_refusing()
+    second = push(crm)
+    assert (second.pushed, second.dead_letters) == (1, 0)
+    assert len(crm.stored(PROFILE)) == 1
 
 
 def test_the_child_of_a_refused_parent_is_held_until_the_parent_goes(crm: Any) -> None:

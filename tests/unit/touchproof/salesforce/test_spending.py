@@ -111,6 +111,21 @@ def test_leads_wait_whole_their_opt_outs_go_and_campaigns_that_fit_go_too(crm: A
     assert {crm.records("Campaign")[one][SPEND] for one in campaigns} == {"7.5"}
 
 
+def test_children_wait_where_their_new_parents_take_the_last_calls(crm: Any) -> None:
+    crm.want("sync_lead_attributes", record_key="app:1", LastName="New", Company="None")
+    crm.want("sync_profiles", record_key="profile:1", Lead__c="app:1", First_Touch_Channel__c="TV")
+    crm.publish()
+    leave_room(crm, cost_of(push(crm, dry_run=True), "Lead"))
+
+    first = push(crm)
+
+    assert (first.pushed, first.refused, first.deferred) == (1, 0, 1)
+    assert crm.stored("Touchproof_Profile__c") == []
+    crm.control.limits(max=ALLOWANCE, used_by_others=0)
+    assert push(crm).pushed == 1
+    assert len(crm.stored("Touchproof_Profile__c")) == 1
+
+
 def test_the_child_of_a_lead_that_waits_to_be_made_waits_with_it(crm: Any) -> None:
     campaign = crm.campaign()
     crm.want("sync_campaign_performance", salesforce_id=campaign, Touchproof_Spend__c="7.5")
