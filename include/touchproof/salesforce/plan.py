@@ -203,7 +203,7 @@ def late_children(first: PushPlan, second: PushPlan) -> PushPlan:
     late = [
         replace(group, rows=rows, is_late=True)
         for group in second.groups
-        if group.kind == "creation" and group.object in first.held_children
+        if group.kind != "consent" and group.object in first.held_children
         if (rows := group.rows.where(_WAS_HELD, held=first.held_children[group.object].to_table()))
         if rows.num_rows
     ]
