@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 from touchproof.settings import PROJECT_ROOT, Settings
 
@@ -21,6 +22,11 @@ retries (the person runs the night again), and no task that waits for one that c
 def is_one_process() -> bool:
     """Tell whether tasks run one after the other in one process, without a scheduler."""
     return os.environ.get(ONE_PROCESS) == "1"
+
+
+def database(settings: Settings) -> Path:
+    """Return the file of Airflow's own database."""
+    return settings.paths.airflow_home / "airflow.db"
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -39,7 +45,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
             "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
         ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database(settings)}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",

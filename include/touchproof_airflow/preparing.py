@@ -7,10 +7,9 @@ Airflow before it is called.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO
 
@@ -32,18 +31,17 @@ def prepare(settings: Settings) -> None:
 
 
 def start(
-    settings: Settings, variables: dict[str, str], log: IO[bytes] | None = None
+    variables: Mapping[str, str] | None = None, log: IO[bytes] | None = None
 ) -> subprocess.Popen[bytes]:
     """Prepare in a process of its own.
 
     Args:
-        settings: The world.
-        variables: Environment on top of this process's.
+        variables: Its environment, which names the world; this process's if None.
         log: Takes what the process says; None leaves that to where this process writes.
     """
     return subprocess.Popen(
         [sys.executable, "-m", "touchproof_airflow", "prepare"],
-        env=os.environ | environment.airflow_environment(settings) | variables,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
@@ -54,14 +52,16 @@ def start(
 def beside(settings: Settings) -> Iterator[Callable[[], object]]:
     """Prepare beside other work if this is a world's first time, which takes some ten seconds.
 
+    Call it after `environment.enter`, whose variables the other process inherits.
+
     Yields:
         A function that returns when that has ended, however it did: `prepare` finds what is
         missing, and says why it can't be made.
     """
-    if (settings.paths.airflow_home / "airflow.db").exists() and manifest.is_current():
+    if environment.database(settings).exists() and manifest.is_current():
         yield _nothing
         return
-    child = start(settings, {})
+    child = start()
     try:
         yield child.wait
     finally:

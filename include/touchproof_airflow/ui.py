@@ -67,7 +67,7 @@ class AirflowServer:
         _write_password(self.settings)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
-            if preparing.start(self.settings, variables, log).wait():
+            if preparing.start(variables, log).wait():
                 raise _not_up(self.log)
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "touchproof_airflow", "guard"],

@@ -28,7 +28,6 @@ from touchproof.salesforce.parents import (
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule, written_fields
 from touchproof.salesforce.tables import Rows, fetch_row, names_table, scratch
 
-_WAS_HELD = "exists (select 1 from held where held.record = r.record)"
 BOOKKEEPING = frozenset(
     {
         "object",
@@ -203,9 +202,8 @@ def late_children(first: PushPlan, second: PushPlan) -> PushPlan:
     late = [
         replace(group, rows=rows, is_late=True)
         for group in second.groups
-        if group.kind != "consent" and group.object in first.held_children
-        if (rows := group.rows.where(_WAS_HELD, held=first.held_children[group.object].to_table()))
-        if rows.num_rows
+        if group.kind != "consent" and (held := first.held_children.get(group.object))
+        if (rows := group.rows.where(f"record in (select record from {held.sql})")).num_rows  # noqa: S608
     ]
     return replace(
         first,

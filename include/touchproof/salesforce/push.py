@@ -262,14 +262,13 @@ class _Push:
         follower.follow_known("consent")
 
         def send_all(groups: Sequence[PlanGroup]) -> None:
-            nonlocal failed, waiting_children
             for group in groups:
                 free = follower.without_moved(_without(group, unfinished))
                 free, children = hold_children(free, failed)
-                waiting_children |= children
+                waiting_children.update(children)
                 result = follower.follow(group, send(free))
                 results.append(result)
-                failed = failed | _refused_in(result.outcomes) | children
+                failed.update(_refused_in(result.outcomes), children)
                 if result.failure is not None or follower.failure is not None:
                     break
 
