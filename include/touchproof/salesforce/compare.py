@@ -1,8 +1,8 @@
 """Comparing one object's desired records with its acknowledged ones, from file to file.
 
-Belongs here: finding each record's own acknowledgement, the cells that differ by ownership, and
-the groups of rows that follow from consent and from what a record hangs on. Doesn't belong here:
-the plan as a whole (plan.py), canonical forms (canonical.py).
+Belongs here: finding each record's own acknowledgement, and the groups of rows that follow from
+what differs, from consent and from what a record hangs on. Doesn't belong here: the plan as a whole
+(plan.py), what a cell says (cells.py).
 
 Most records are as they were. A first pass dismisses those by one hash of a record's values on
 each side, so that cells are compared, and held anywhere, for the others alone.
@@ -15,7 +15,7 @@ there or in the same plan; else the record is held back.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from typing import Literal
 import duckdb
 
 from touchproof.errors import CheckFailedError
-from touchproof.salesforce.canonical import CLEAR, clean_sql, form_sql
+from touchproof.salesforce.cells import Cell, Mark
 from touchproof.salesforce.parents import ACCOUNT_COLUMN, ParentJoins
 from touchproof.salesforce.rules import INSERTED, KEY_FIELD, FieldRule, key_field
 from touchproof.salesforce.tables import Rows, fetch_row
@@ -32,7 +32,6 @@ Operation = Literal["update", "upsert", "insert"]
 Kind = Literal["consent", "creation", "values"]
 KIND_ORDER: tuple[Kind, ...] = ("consent", "creation", "values")
 _JOINED_ROWS = 500_000
-_BITS = 62
 _MAY_GO = "is_allowed and not is_orphan"
 
 
@@ -178,14 +177,14 @@ class Comparison:
         return f"is_allowed and is_orphan and (is_new or {self._others_sent})"
 
     def _mark_acknowledged(self, present: Mapping[str, Sequence[FieldRule]]) -> None:
-        """Make `acknowledged_records`: names, and for each model what `_Mark` says of its values.
+        """Make `acknowledged_records`: names, and for each model what `Mark` says of its values.
 
         A text that JSON has as it is in both is the same text in both.
         """
         number = {rule.field: n for n, rule in enumerate(self.rules, start=1)}
         marks = "".join(
-            f", {_Mark(rules).acknowledged(number)} as values_{n}"
-            f", {_Mark(rules).emptiness(number)} as empty_{n}"
+            f", {Mark(rules).acknowledged(number)} as values_{n}"
+            f", {Mark(rules).emptiness(number)} as empty_{n}"
             for n, rules in enumerate(present.values())
         )
         self.connection.execute(
@@ -249,7 +248,7 @@ class Comparison:
         self, number: int, model: str, rows: Rows, rules: Sequence[FieldRule]
     ) -> None:
         """Make `desired_<n>`: the records that a model names, and which are as acknowledged."""
-        mark = _Mark(rules)
+        mark = Mark(rules)
         self.connection.execute(
             f"""
             create or replace temp table desired_{number} as
@@ -309,7 +308,7 @@ class Comparison:
         unknown = "false" if self.is_gated else "true"
         source = {model: number for number, model in enumerate(self.models)}
         cells = [
-            _Cell(rule, n, f"wanted_{source[rule.sync_model]}")
+            Cell(rule, n, f"wanted_{source[rule.sync_model]}")
             for n, rule in enumerate(self.rules, start=1)
         ]
         is_open = "record_key in (select record from open_part)"
@@ -399,120 +398,3 @@ def _any_sent(fields: Sequence[str]) -> str:
     if not fields:
         return "false"
     return "(" + " or ".join(f'"{field}" is not null' for field in fields) + ")"
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """Give the expressions that tell, without a look at its cells, that a record says nothing.
-
-    Values are marked by the md5 of them as a JSON array, in which an unknown one has no text at
-    all. A field that is filled only if empty is left out of it: it has something to say where
-    there is a wish and the acknowledged value may be empty, each a bit.
-    """
-
-    rules: Sequence[FieldRule]
-
-    @property
-    def desired(self) -> str:
-        """Return the mark of the desired values."""
-        values = ", ".join(f'"{rule.field}"' for rule in self._owned)
-        return f"md5_number(to_json([{values}]::varchar[])::varchar)"
-
-    def acknowledged(self, number: Mapping[str, int]) -> str:
-        """Return the mark of the acknowledged values `e`, numbered by field."""
-        values = [f"coalesce(e[{number[rule.field]}]::varchar, '')" for rule in self._owned]
-        parts = ", ".join(values or ["''"])
-        return f"md5_number('[' || concat_ws(',', {parts}) || ']')"
-
-    @property
-    def wishes(self) -> str:
-        """Return a bit for each wish to fill a field."""
-        return _bits(f'"{rule.field}" is not null' for rule in self._filled)
-
-    def emptiness(self, number: Mapping[str, int]) -> str:
-        """Return a bit for each acknowledged value of `e` that may be empty: what it begins with.
-
-        No text that begins otherwise has an empty canonical form.
-        """
-        values = (f"e[{number[rule.field]}]::varchar" for rule in self._filled)
-        # Between 32 and 35 are blank, quote and number sign; 92 begins an escape.
-        begun = ((one, f"ascii(substr({one}, 2, 1))") for one in values)
-        return _bits(
-            f"({one} = 'null' or {first} between 32 and 35 or {first} = 92)" for one, first in begun
-        )
-
-    @property
-    def _owned(self) -> list[FieldRule]:
-        return [rule for rule in self.rules if rule.owner != "fill_if_empty"]
-
-    @property
-    def _filled(self) -> list[FieldRule]:
-        return [rule for rule in self.rules if rule.owner == "fill_if_empty"]
-
-
-def _bits(conditions: Iterable[str]) -> str:
-    # Two fields that share a bit open a record more, never one less.
-    bits = [
-        f"(case when {condition} then {1 << n % _BITS} else 0 end)"
-        for n, condition in enumerate(conditions)
-    ]
-    return f"({' | '.join(bits) or '0'})::bigint"
-
-
-@dataclass(frozen=True)
-class _Cell:
-    """Give the expressions of one field, stage by stage.
-
-    Most texts are equal as they stand. Only for the others are the canonical forms made, which
-    would be most of the planning's time: equal texts are taken away before. (A branch of `case`
-    for the others would do the same in four times the time.)
-    """
-
-    rule: FieldRule
-    number: int
-    desired: str
-
-    @property
-    def joined(self) -> str:
-        """Return what was asked, what is known, whether both are the same text, and else both."""
-        n, wanted = self.number, f'{self.desired}."{self.rule.field}"'
-        known = f"coalesce(a.known_{n}, false)"
-        is_same = f"({known} and {wanted} is not distinct from a.value_{n})"
-        return (
-            f", {self.desired}.record is not null as is_asked_{n}, {known} as is_known_{n}"
-            f", {is_same} as is_same_{n}"
-            f", case when {is_same} then null else {wanted} end as raw_wanted_{n}"
-            f", case when {is_same} then null else a.value_{n} end as raw_value_{n}"
-        )
-
-    @property
-    def cleaned(self) -> str:
-        return "".join(
-            f", {clean_sql(f'raw_{side}_{self.number}')} as clean_{side}_{self.number}"
-            for side in ("wanted", "value")
-        )
-
-    @property
-    def formed(self) -> str:
-        return "".join(
-            f", {form_sql(f'clean_{side}_{self.number}', self.rule.type)} as {side}_{self.number}"
-            for side in ("wanted", "value")
-        )
-
-    @property
-    def sent(self) -> str:
-        """Return what goes into the cell: NULL leaves the field alone."""
-        wanted, value = f"wanted_{self.number}", f"value_{self.number}"
-        if self.rule.owner == "fill_if_empty":
-            differs = f"is_known_{self.number} and {value} is null and {wanted} is not null"
-        elif self.rule.type == "boolean":
-            # A checkbox can't be cleared, so an unknown wish leaves it as it is.
-            differs = f"{wanted} is not null and {value} is distinct from {wanted}"
-        else:
-            differs = f"not is_known_{self.number} or {value} is distinct from {wanted}"
-        # A record that isn't in Salesforce yet gets what there is; nothing is cleared there.
-        return (
-            f", case when is_same_{self.number} or not is_asked_{self.number} then null "
-            f"when salesforce_id is null and not is_acknowledged then {wanted} "
-            f"when {differs} then coalesce({wanted}, '{CLEAR}') end as \"{self.rule.field}\""
-        )

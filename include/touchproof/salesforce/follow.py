@@ -30,6 +30,7 @@ from touchproof.salesforce.lane_plan import allowed, lacks, opt_out_of
 from touchproof.salesforce.lane_view import acknowledged_values
 from touchproof.salesforce.matching import WRITTEN
 from touchproof.salesforce.moves import (
+    Moves,
     Record,
     ask_moves,
     end_of,
@@ -44,9 +45,7 @@ from touchproof.salesforce.tables import Rows, fresh_path
 from touchproof.settings import OrgModel
 
 
-def take_out(
-    plan: PushPlan, moves: Mapping[Record, Record | None]
-) -> tuple[PushPlan, tuple[PlanGroup, ...]]:
+def take_out(plan: PushPlan, moves: Moves) -> tuple[PushPlan, tuple[PlanGroup, ...]]:
     """Take the rows of moved records out of a plan, to be followed.
 
     What the plan says about the consent of a record that takes a moved one's opt-out is taken out
@@ -257,7 +256,7 @@ class Follower:
             note_refusals(connection, self.outbox.org_id, refusals, self.night)
 
 
-def _split(group: PlanGroup, moves: Mapping[Record, Record | None]) -> tuple[PlanGroup, PlanGroup]:
+def _split(group: PlanGroup, moves: Moves) -> tuple[PlanGroup, PlanGroup]:
     """Return the rows of a group that go, and those of moved records."""
     return _filtered(group, {record for name, record in moves if name == group.object})
 

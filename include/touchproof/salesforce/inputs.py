@@ -6,7 +6,7 @@ could be read; the push never opens the warehouse.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -51,6 +51,13 @@ class PushInputs:
     rules: tuple[FieldRule, ...]
     hourly_use: HourlyUse = HourlyUse()  # noqa: RUF009  it is frozen and empty
     merged: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def of_objects(self, objects: Collection[str] | None) -> Mapping[str, Rows]:
+        """Return the wishes for these objects; all for None."""
+        if objects is None:
+            return self.desired
+        models = {rule.sync_model for rule in self.rules if rule.object in objects}
+        return {model: rows for model, rows in self.desired.items() if model in models}
 
 
 def read_inputs(settings: Settings, folder: Path) -> PushInputs:

@@ -36,6 +36,9 @@ _NAMES_PER_QUERY = 100  # keeps the address short
 Record = tuple[str, str]
 """Object and Id."""
 
+Moves = Mapping[Record, Record | None]
+"""What records became; None where that isn't known."""
+
 
 def may_have_moved(object_name: str, code: str) -> bool:
     """Tell whether a refusal says that a record may be there under another Id."""
@@ -126,7 +129,7 @@ def _person_accounts(
     }
 
 
-def end_of(moves: Mapping[Record, Record | None], record: Record) -> Record | None:
+def end_of(moves: Moves, record: Record) -> Record | None:
     """Follow a record's moves to their end; None where that isn't known."""
     seen: set[Record] = set()
     at: Record | None = record
@@ -154,9 +157,7 @@ def known_moves(ledger: Ledger, org_id: str) -> dict[Record, Record | None]:
         }
 
 
-def note_moves(
-    ledger: Ledger, org_id: str, moves: Mapping[Record, Record | None], at: datetime
-) -> None:
+def note_moves(ledger: Ledger, org_id: str, moves: Moves, at: datetime) -> None:
     """Write moves that Salesforce told."""
     rows = [
         {

@@ -193,8 +193,8 @@ def late_children(first: PushPlan, second: PushPlan) -> PushPlan:
     """Return the first plan and, behind it, the children of what it made.
 
     Args:
-        first: Was performed; held children back because their parents weren't there.
-        second: The same wishes, planned anew on what is acknowledged since.
+        first: Holds children back because their parents aren't there.
+        second: Their objects, planned anew on what is acknowledged with the parents.
 
     Returns:
         The first plan's groups, then late ones; what is still held is what the second one holds.
@@ -202,13 +202,14 @@ def late_children(first: PushPlan, second: PushPlan) -> PushPlan:
     late = [
         replace(group, rows=rows, is_late=True)
         for group in second.groups
-        if group.kind != "consent" and (held := first.held_children.get(group.object))
-        if (rows := group.rows.where(f"record in (select record from {held.sql})")).num_rows  # noqa: S608
+        if group.kind != "consent" and (children := first.held_children.get(group.object))
+        if (rows := group.rows.where(f"record in (select record from {children.sql})")).num_rows  # noqa: S608
     ]
+    others = [held for held in first.held if held.object not in first.held_children]
     return replace(
         first,
         groups=(*first.groups, *late),
-        held=second.held,
+        held=(*others, *second.held),
         held_children=second.held_children,
     )
 

@@ -60,6 +60,12 @@ class Choice:
     calls_left: int | None = None
     storage_left: int | None = None
 
+    def waits(self, group: PlanGroup) -> bool:
+        """Tell whether a group waits with its object."""
+        shortages = {one.shortage for one in self.deferred if one.object == group.object}
+        is_consent, is_creation = group.kind == "consent", group.kind == "creation"
+        return not is_consent and ("allowance" in shortages or (is_creation and bool(shortages)))
+
 
 def choose(
     costs: Sequence[GroupCost],

@@ -20,8 +20,6 @@ from touchproof.clock import Clock
 from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.acknowledged import Acknowledged
-from touchproof.salesforce.answers import LimitUsage
-from touchproof.salesforce.budget import CostEstimate
 from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
@@ -35,7 +33,7 @@ from touchproof.salesforce.follow import Follower, take_out
 from touchproof.salesforce.inputs import PushInputs, read_inputs
 from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
 from touchproof.salesforce.member_statuses import learn_statuses
-from touchproof.salesforce.moves import follow_merges, forget_moves, known_moves
+from touchproof.salesforce.moves import Moves, follow_merges, forget_moves, known_moves
 from touchproof.salesforce.observe import (
     Observation,
     compare_observed,
@@ -54,10 +52,9 @@ from touchproof.salesforce.plan import (
 from touchproof.salesforce.preflight_run import require_preflight
 from touchproof.salesforce.push_lock import push_lock
 from touchproof.salesforce.report import (
-    GroupReport,
     PushFailedError,
     PushReport,
-    refused_rows,
+    report_of,
     require_good,
     require_no_long_wait,
 )
@@ -186,15 +183,21 @@ class _Push:
         acknowledged = outbox.acknowledged(self.folder)
         observation = self._compare_observed(acknowledged)
         known = overlay(acknowledged, observation, self.folder)
-        plan = self._plan(known, outbox.first_push_night())
-        plan, _ = take_out(plan, known_moves(self.ledger, org_id))
-        letters = len(list_dead_letters(self.ledger, org_id))
-        seen = limits_seen(self.ledger)
-        spending = self._spending(plan.groups, seen)
+        plan = self._plan(known, outbox)
+        moves = known_moves(self.ledger, org_id)
+        plan, _ = take_out(plan, moves)
+        plan = self._foresee(plan, known, outbox, moves)
+        spending = self._spending(plan.groups, limits_seen(self.ledger))
         reasons = filter(None, (plan.waiting_reason, spending.waiting_reason))
-        reason = " ".join(reasons) or None
-        report = self._report(plan, observation, (), letters, reason)
-        return replace(_with_spending(report, spending), is_dry_run=True)
+        report = report_of(
+            plan,
+            observation,
+            night=self.night,
+            handoff_night=self.inputs.night,
+            dead_letters=len(list_dead_letters(self.ledger, org_id)),
+            waiting_reason=" ".join(reasons) or None,
+        )
+        return replace(report.with_spending(spending), is_dry_run=True)
 
     def perform_alone(
         self, client: Client | None, waiting: Waiting, *, is_baseline_only: bool = False
@@ -227,17 +230,25 @@ class _Push:
         resumed = resume(client, outbox, waiting, night=self.night)
         observation, known = self._observe(outbox, newest)
         if is_baseline_only:
-            letters = len(list_dead_letters(self.ledger, org_id))
-            report = self._report(_EMPTY_PLAN, observation, (), letters, None, resumed)
-            return _with_calls(report, client, client.counter.last_limit)
-        plan = self._plan(known, outbox.first_push_night())
+            report = report_of(
+                _EMPTY_PLAN,
+                observation,
+                night=self.night,
+                handoff_night=self.inputs.night,
+                dead_letters=len(list_dead_letters(self.ledger, org_id)),
+                resumed=resumed,
+            )
+            return report.with_calls(client.counter, client.counter.last_limit)
+        plan = self._plan(known, outbox)
         if learn_statuses(client, outbox, plan, self.clock(), self.folder):
             known = Acknowledged(outbox.acknowledged(self.folder))
-            plan = self._plan(known, outbox.first_push_night())
+            plan = self._plan(known, outbox)
         moves = known_moves(self.ledger, org_id)
         plan, gone = take_out(plan, moves)
-        spending = self._spending(plan.sendable, OrgLimits.from_answer(client.limits()))
-        sendable = spending.choice.groups
+        foreseen = self._foresee(plan, known, outbox, moves)
+        spending = self._spending(foreseen.sendable, OrgLimits.from_answer(client.limits()))
+        choice = spending.choice
+        sendable = tuple(group for group in choice.groups if not group.is_late)
         reason = plan.waiting_reason or spending.waiting_reason
         if unready is not None:
             sendable = tuple(group for group in sendable if group.kind == "consent")
@@ -275,17 +286,29 @@ class _Push:
         send_all(sendable)
         if len(sendable) == len(plan.groups):
             follower.follow_known("values")
-            if not any(result.failure for result in [*results, *follower.results]):
-                plan, late = self._late(plan, results, outbox, follower, spending)
-                send_all(late)
+        made = any(result.pushed for result in results if result.group.kind == "creation")
+        if made and not any(result.failure for result in [*results, *follower.results]):
+            known = Acknowledged(outbox.acknowledged(self.folder))
+            plan = self._with_late(plan, known, outbox, moves)
+            send_all([group for group in plan.groups if group.is_late and not choice.waits(group)])
         waiting_records = unfinished | waiting_children | follower.unsettled
         letters = self._close_dead_letters(org_id, plan, results, waiting_records, follower)
-        report = self._report(
-            plan, observation, results, letters, reason, resumed, follower.results
+        report = report_of(
+            plan,
+            observation,
+            night=self.night,
+            handoff_night=self.inputs.night,
+            dead_letters=letters,
+            waiting_reason=reason,
+            results=results,
+            followed=follower.results,
+            resumed=resumed,
         )
-        report = _with_calls(report, client, client.counter.last_limit or spending.limits.usage)
+        report = report.with_calls(
+            client.counter, client.counter.last_limit or spending.limits.usage
+        )
         report = replace(
-            _with_spending(report, spending),
+            report.with_spending(spending),
             held_children=report.held_children + len(waiting_children),
         )
         _require_answered(resumed, [*results, *follower.results], report)
@@ -298,24 +321,31 @@ class _Push:
             ) from unready
         return report
 
-    def _late(
+    def _foresee(
         self,
         plan: PushPlan,
-        results: Sequence[GroupResult],
+        known: Acknowledged,
         outbox: Outbox,
-        follower: Follower,
-        spending: Spending,
-    ) -> tuple[PushPlan, tuple[PlanGroup, ...]]:
-        """Plan the children of what was made just now; return that, and what there is room for."""
-        made = any(result.pushed for result in results if result.group.kind == "creation")
-        if self.only is not None or not made or not plan.held_children:
-            return plan, ()
-        known = Acknowledged(outbox.acknowledged(self.folder))
-        again, _ = take_out(self._plan(known, outbox.first_push_night()), follower.moves)
-        found = late_children(plan, again)
-        late = found.groups[len(plan.groups) :]
-        limits = spending.limits.after(spending.total, follower.client.counter.last_limit)
-        return found, self._spending(late, limits).choice.groups
+        moves: Moves,
+    ) -> PushPlan:
+        """Add what will go once the plan's new records are there: its cost is told before."""
+        made = [group for group in plan.groups if group.kind == "creation"]
+        if not made or not plan.held_children:
+            return plan
+        return self._with_late(plan, known.with_made(made, self.folder), outbox, moves)
+
+    def _with_late(
+        self,
+        plan: PushPlan,
+        known: Acknowledged,
+        outbox: Outbox,
+        moves: Moves,
+    ) -> PushPlan:
+        """Add the children that were held back and whose parents are known now."""
+        if self.only is not None or not plan.held_children:
+            return plan
+        again, _ = take_out(self._plan(known, outbox, plan.held_children), moves)
+        return late_children(plan, again)
 
     def _unready(self, client: Client, org_id: str) -> CheckFailedError | None:
         """Return why the org takes nothing but consent just now, None where it takes everything.
@@ -350,11 +380,16 @@ class _Push:
     def _compare_observed(self, acknowledged: Rows) -> Observation:
         return compare_observed(self.inputs.observed, acknowledged, self.inputs.rules, self.folder)
 
-    def _plan(self, acknowledged: Acknowledged, first_push_night: date | None) -> PushPlan:
+    def _plan(
+        self, acknowledged: Acknowledged, outbox: Outbox, objects: Collection[str] | None = None
+    ) -> PushPlan:
+        """Plan these objects; all by default."""
+        first_push_night = outbox.first_push_night()
         is_first = first_push_night is None or first_push_night >= self.night
         is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
         limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
-        plan = plan_push(self.inputs.desired, acknowledged, self.inputs.rules, limits, self.folder)
+        desired = self.inputs.of_objects(objects)
+        plan = plan_push(desired, acknowledged, self.inputs.rules, limits, self.folder)
         held = lane_holds(self.ledger, known_org(self.ledger))
         if held:
             groups = (_without(group, held) for group in plan.groups)
@@ -401,56 +436,6 @@ class _Push:
         resolve_all_but(self.ledger, org_id, still)
         return len(list_dead_letters(self.ledger, org_id))
 
-    def _report(
-        self,
-        plan: PushPlan,
-        observation: Observation,
-        results: Sequence[GroupResult],
-        letters: int,
-        reason: str | None,
-        resumed: Resumed | None = None,
-        followed: Sequence[GroupResult] = (),
-    ) -> PushReport:
-        done = {result.group.name: result for result in results}
-        groups = tuple(
-            _group_report(group, result)
-            for group, result in [
-                *((group, done.get(group.name)) for group in plan.groups),
-                *((result.group, result) for result in followed),
-            ]
-        )
-        refusals = refused_records([o for result in (*results, *followed) for o in result.outcomes])
-        return PushReport(
-            night=self.night,
-            handoff_night=self.inputs.night,
-            lane=NIGHTLY,
-            status="ok" if reason is None else "waiting",
-            is_dry_run=False,
-            groups=groups,
-            planned=sum(group.planned for group in groups),
-            pushed=sum(group.pushed for group in groups),
-            refused=sum(group.refused for group in groups),
-            deferred=sum(group.deferred for group in groups),
-            held=sum(held.creations + held.records for held in plan.held),
-            held_children=sum(held.children for held in plan.held),
-            held_records=plan.held,
-            refused_rows=refused_rows(refusals),
-            dead_letters=letters,
-            push_calls=0,
-            token_requests=0,
-            allowance_used=None,
-            allowance_max=None,
-            plan_hash=plan.plan_hash,
-            changed_share=round(plan.changed_share, 6),
-            waiting_reason=reason,
-            needs_confirmation=plan.waiting_reason is not None,
-            baseline_records=observation.baseline_records,
-            drifted_records=observation.drifted_records,
-            resumed_jobs=resumed.jobs if resumed else 0,
-            resumed_records=resumed.written if resumed else 0,
-            estimate=CostEstimate(),
-        )
-
 
 _EMPTY_PLAN = PushPlan((), (), 0, 0, "", None)
 
@@ -494,45 +479,3 @@ def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGrou
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:
     names = {record for name, record in only if name == group.object}
     return replace(group, rows=group.rows.only("record", names))
-
-
-def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
-    rows = group.rows.num_rows
-    if result is None:
-        return GroupReport(group.object, group.operation, group.kind, rows, deferred=rows)
-    return GroupReport(
-        object=group.object,
-        operation=group.operation,
-        kind=group.kind,
-        planned=rows,
-        pushed=result.pushed,
-        refused=result.refused,
-        deferred=rows - result.pushed - result.refused,
-        jobs=len(result.outcomes),
-        calls=result.calls,
-    )
-
-
-def _with_calls(report: PushReport, client: Client, usage: LimitUsage | None) -> PushReport:
-    return replace(
-        report,
-        push_calls=client.counter.push_calls,
-        token_requests=client.counter.token_requests,
-        allowance_used=usage.used if usage else None,
-        allowance_max=usage.max if usage else None,
-    )
-
-
-def _with_spending(report: PushReport, spending: Spending) -> PushReport:
-    usage, is_before = spending.limits.usage, report.allowance_max is None
-    return replace(
-        report,
-        estimate=spending.total,
-        object_costs=spending.objects,
-        deferred_objects=spending.choice.deferred,
-        reserve=spending.reserve,
-        storage_megabytes=spending.limits.storage_megabytes,
-        limits_seen_at=spending.limits.seen_at,
-        allowance_used=usage.used if usage is not None and is_before else report.allowance_used,
-        allowance_max=usage.max if usage is not None and is_before else report.allowance_max,
-    )

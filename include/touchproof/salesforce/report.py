@@ -1,23 +1,32 @@
 """Reports: what a push planned and did, in the words of the design.
 
-Belongs here: the frozen reports that leave the push, and the judgement whether it went well.
-Doesn't belong here: doing it (push.py), showing it (the command line, the pages).
+Belongs here: the frozen reports that leave the push, making them of its results, and the judgement
+whether it went well. Doesn't belong here: doing it (push.py), showing it (report_text.py, the
+command line, the pages).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
 from touchproof.errors import TouchproofError
+from touchproof.salesforce.answers import LimitUsage
 from touchproof.salesforce.budget import CostEstimate, ObjectCost
-from touchproof.salesforce.compare import Held, Kind, Operation
+from touchproof.salesforce.compare import Held, Kind, Operation, PlanGroup
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import error_action
+from touchproof.salesforce.observe import Observation
+from touchproof.salesforce.outbox import NIGHTLY, refused_records
+from touchproof.salesforce.perform import GroupResult
+from touchproof.salesforce.plan import PushPlan
 from touchproof.salesforce.priorities import DeferredObject
 from touchproof.salesforce.reserve import Reserve
+from touchproof.salesforce.resume import Resumed
+from touchproof.salesforce.session import CallCounter
+from touchproof.salesforce.spending import Spending
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,31 @@ class PushReport:
     storage_megabytes: int | None = None
     limits_seen_at: datetime | None = None
 
+    def with_spending(self, spending: Spending) -> PushReport:
+        """Return the report with what the plan costs and what of it waits."""
+        usage, is_before = spending.limits.usage, self.allowance_max is None
+        return replace(
+            self,
+            estimate=spending.total,
+            object_costs=spending.objects,
+            deferred_objects=spending.choice.deferred,
+            reserve=spending.reserve,
+            storage_megabytes=spending.limits.storage_megabytes,
+            limits_seen_at=spending.limits.seen_at,
+            allowance_used=usage.used if usage is not None and is_before else self.allowance_used,
+            allowance_max=usage.max if usage is not None and is_before else self.allowance_max,
+        )
+
+    def with_calls(self, counter: CallCounter, usage: LimitUsage | None) -> PushReport:
+        """Return the report with what the push itself called, and the allowance after it."""
+        return replace(
+            self,
+            push_calls=counter.push_calls,
+            token_requests=counter.token_requests,
+            allowance_used=usage.used if usage else None,
+            allowance_max=usage.max if usage else None,
+        )
+
 
 class PushFailedError(TouchproofError):
     """Report a push that is recorded to its end and still isn't good.
@@ -122,6 +156,89 @@ class PushFailedError(TouchproofError):
     def __init__(self, what: str, *, report: PushReport, where: str = "", todo: str = "") -> None:
         self.report = report
         super().__init__(what, where=where, todo=todo)
+
+
+def report_of(
+    plan: PushPlan,
+    observation: Observation,
+    *,
+    night: date,
+    handoff_night: date,
+    dead_letters: int,
+    waiting_reason: str | None = None,
+    results: Sequence[GroupResult] = (),
+    followed: Sequence[GroupResult] = (),
+    resumed: Resumed | None = None,
+) -> PushReport:
+    """Say what a push planned and did; what it spent is added by the report's own methods.
+
+    Args:
+        plan: What it planned; a group without a result was deferred.
+        observation: What it acknowledged of what the extract read.
+        night: The night that was asked for.
+        handoff_night: The committed night whose handoff was read.
+        dead_letters: Open ones after it.
+        waiting_reason: What waits and why, None if nothing does.
+        results: What became of the plan's groups.
+        followed: What was sent to records that others became.
+        resumed: What a killed run had left.
+    """
+    done = {result.group.name: result for result in results}
+    groups = tuple(
+        _group_report(group, result)
+        for group, result in [
+            *((group, done.get(group.name)) for group in plan.groups),
+            *((result.group, result) for result in followed),
+        ]
+    )
+    refusals = refused_records([o for result in (*results, *followed) for o in result.outcomes])
+    return PushReport(
+        night=night,
+        handoff_night=handoff_night,
+        lane=NIGHTLY,
+        status="ok" if waiting_reason is None else "waiting",
+        is_dry_run=False,
+        groups=groups,
+        planned=sum(group.planned for group in groups),
+        pushed=sum(group.pushed for group in groups),
+        refused=sum(group.refused for group in groups),
+        deferred=sum(group.deferred for group in groups),
+        held=sum(held.creations + held.records for held in plan.held),
+        held_children=sum(held.children for held in plan.held),
+        held_records=plan.held,
+        refused_rows=refused_rows(refusals),
+        dead_letters=dead_letters,
+        push_calls=0,
+        token_requests=0,
+        allowance_used=None,
+        allowance_max=None,
+        plan_hash=plan.plan_hash,
+        changed_share=round(plan.changed_share, 6),
+        waiting_reason=waiting_reason,
+        needs_confirmation=plan.waiting_reason is not None,
+        baseline_records=observation.baseline_records,
+        drifted_records=observation.drifted_records,
+        resumed_jobs=resumed.jobs if resumed else 0,
+        resumed_records=resumed.written if resumed else 0,
+        estimate=CostEstimate(),
+    )
+
+
+def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
+    rows = group.rows.num_rows
+    if result is None:
+        return GroupReport(group.object, group.operation, group.kind, rows, deferred=rows)
+    return GroupReport(
+        object=group.object,
+        operation=group.operation,
+        kind=group.kind,
+        planned=rows,
+        pushed=result.pushed,
+        refused=result.refused,
+        deferred=rows - result.pushed - result.refused,
+        jobs=len(result.outcomes),
+        calls=result.calls,
+    )
 
 
 def refused_rows(refusals: list[Refusal]) -> tuple[RefusedRow, ...]:

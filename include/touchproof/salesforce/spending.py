@@ -52,13 +52,6 @@ class OrgLimits:
         left = None if storage is None else storage.remaining
         return cls(limits.get(ALLOWANCE_LIMIT), left)
 
-    def after(self, cost: CostEstimate, usage: LimitUsage | None) -> OrgLimits:
-        """Return what is left once so much was spent; `usage` is what the org said last."""
-        storage = self.storage_megabytes
-        if storage is not None:
-            storage -= megabytes(cost.storage_kilobytes)
-        return OrgLimits(usage or self.usage, storage)
-
 
 @dataclass(frozen=True)
 class Spending:

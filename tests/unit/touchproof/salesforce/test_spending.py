@@ -120,10 +120,29 @@ def test_children_wait_where_their_new_parents_take_the_last_calls(crm: Any) -> 
     first = push(crm)
 
     assert (first.pushed, first.refused, first.deferred) == (1, 0, 1)
+    assert "Touchproof_Profile__c (1 records, 6 calls) waits" in str(first.waiting_reason)
     assert crm.stored("Touchproof_Profile__c") == []
     crm.control.limits(max=ALLOWANCE, used_by_others=0)
     assert push(crm).pushed == 1
     assert len(crm.stored("Touchproof_Profile__c")) == 1
+
+
+def test_an_object_waits_whole_with_the_children_of_what_is_made_first(crm: Any) -> None:
+    there = crm.lead(LastName="There")
+    crm.want("sync_lead_attributes", record_key="app:1", LastName="New", Company="None")
+    for key, lead in (("profile:1", "app:1"), ("profile:2", there)):
+        crm.want("sync_profiles", record_key=key, Lead__c=lead, First_Touch_Channel__c="TV")
+    crm.publish()
+    planned = push(crm, dry_run=True)
+    leave_room(crm, cost_of(planned, "Lead", "Touchproof_Profile__c") - 1)
+
+    first = push(crm)
+
+    assert (first.status, first.pushed, first.deferred) == ("waiting", 1, 2)
+    assert [(one.object, one.rows) for one in first.deferred_objects] == [
+        ("Touchproof_Profile__c", 2)
+    ]
+    assert crm.stored("Touchproof_Profile__c") == []
 
 
 def test_the_child_of_a_lead_that_waits_to_be_made_waits_with_it(crm: Any) -> None:
@@ -285,3 +304,24 @@ def test_a_dry_run_shows_what_the_last_push_saw_and_what_would_wait(crm: Any) ->
     assert seen.storage_megabytes is not None
     assert seen.limits_seen_at == limits_seen(Ledger.of(crm.settings)).seen_at
     assert [one.object for one in seen.deferred_objects] == ["Lead", "Campaign"]
+
+
+def test_a_dry_run_foresees_what_hangs_on_records_that_the_push_makes(crm: Any) -> None:
+    for number in range(3):
+        key = f"app:{number}"
+        crm.want("sync_lead_attributes", record_key=key, LastName="New", Company="None",
+                 may_market=number < 2)  # fmt: skip
+        crm.want("sync_profiles", record_key=f"profile:{key}", Lead__c=key)
+    crm.publish()
+
+    planned = push(crm, dry_run=True)
+    pushed = push(crm)
+
+    assert (planned.planned, planned.held, planned.held_children) == (4, 1, 1)
+    assert (pushed.planned, pushed.held, pushed.held_children) == (4, 1, 1)
+    assert pushed.pushed == 4
+    told, done = (
+        {group.object: group.planned for group in one.groups} for one in (planned, pushed)
+    )
+    assert told == done == {"Lead": 2, "Touchproof_Profile__c": 2}
+    assert planned.estimate == pushed.estimate
