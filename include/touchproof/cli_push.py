@@ -197,10 +197,11 @@ def _show(report: PushReport, *, as_json: bool) -> None:
         f"{report.planned:,} records planned, {report.pushed:,} pushed, "
         f"{report.refused:,} refused, {report.deferred:,} deferred; {report.push_calls} calls"
     )
-    if report.held or report.held_children:
+    if report.opt_outs or report.held or report.held_children:
+        late = f" ({report.held_late:,} by a word since the plan)" if report.held_late else ""
         say(
-            f"{report.held:,} held back by consent, {report.held_children:,} because a record that "
-            "they hang on isn't there yet"
+            f"{report.opt_outs:,} opt-outs confirmed, {report.held:,} held back by consent{late}, "
+            f"{report.held_children:,} because a record that they hang on isn't there yet"
         )
     if report.groups:
         say_rows(("object", "operation", "kind", "pushed", "refused", "deferred"), _groups(report))

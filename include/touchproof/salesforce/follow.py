@@ -26,7 +26,7 @@ from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal, note_refusals
 from touchproof.salesforce.error_actions import MOVED_UNKNOWN, MOVED_UNREAD
 from touchproof.salesforce.inputs import PushInputs
-from touchproof.salesforce.lane_plan import allowed, lacks, opt_out_of
+from touchproof.salesforce.lane_plan import allowed, is_opt_out, lacks, opt_out_of
 from touchproof.salesforce.lane_view import acknowledged_values
 from touchproof.salesforce.matching import WRITTEN
 from touchproof.salesforce.moves import (
@@ -62,7 +62,7 @@ def take_out(plan: PushPlan, moves: Moves) -> tuple[PushPlan, tuple[PlanGroup, .
         end_of(moves, (group.object, str(row["record"])))
         for group in gone
         for row in group.rows.to_pylist()
-        if group.kind == "consent" and _is_opt_out(row)
+        if group.kind == "consent" and is_opt_out(row)
     }
     groups = [
         _filtered(group, {one[1] for one in leaving if one and one[0] == group.object})[0]
@@ -184,7 +184,7 @@ class Follower:
         known = {record: end for record, end in ends.items() if end is not None}
         if gone.kind == "consent":
             leaving = {known[row["record"]] for row in rows if row["record"] in known
-                       and _is_opt_out(row)}  # fmt: skip
+                       and is_opt_out(row)}  # fmt: skip
             missing = self._opt_out(leaving)
             left = {record for record, end in known.items() if end in missing}
         else:
@@ -259,14 +259,6 @@ class Follower:
 def _split(group: PlanGroup, moves: Moves) -> tuple[PlanGroup, PlanGroup]:
     """Return the rows of a group that go, and those of moved records."""
     return _filtered(group, {record for name, record in moves if name == group.object})
-
-
-def _is_opt_out(row: Mapping[str, str | None]) -> bool:
-    return any(
-        row.get(name) == value
-        for object_name in ("Lead", "Account")
-        for name, value in opt_out_of(object_name).items()
-    )
 
 
 def _filtered(group: PlanGroup, records: set[str]) -> tuple[PlanGroup, PlanGroup]:

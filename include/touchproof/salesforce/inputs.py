@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from touchproof.errors import BadInputError
-from touchproof.handoff import committed_handoff
+from touchproof.handoff import Handoff, committed_handoff
 from touchproof.salesforce.observe import OBSERVED_COLUMNS
 from touchproof.salesforce.org_model import desired_of, rules_of
 from touchproof.salesforce.parents import ACCOUNT_COLUMN
@@ -45,12 +45,16 @@ class PushInputs:
     `merged` names, by object and Id, the last master of each record that was merged.
     """
 
-    night: date
+    handoff: Handoff
     desired: Mapping[str, Rows]
     observed: Rows
     rules: tuple[FieldRule, ...]
     hourly_use: HourlyUse = HourlyUse()  # noqa: RUF009  it is frozen and empty
     merged: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    @property
+    def night(self) -> date:
+        return self.handoff.night
 
     def of_objects(self, objects: Collection[str] | None) -> Mapping[str, Rows]:
         """Return the wishes for these objects; all for None."""
@@ -99,4 +103,4 @@ def read_inputs(settings: Settings, folder: Path) -> PushInputs:
     rules = read_field_rules(seed.to_table())
     desired, observed = desired_of(files, observed, rules, settings.org_model, folder)
     own_rules = rules_of(rules, settings.org_model)
-    return PushInputs(handoff.night, desired, observed, own_rules, hourly_use, merged)
+    return PushInputs(handoff, desired, observed, own_rules, hourly_use, merged)

@@ -21,9 +21,9 @@ from touchproof.handoff import Handoff
 from touchproof.ledger.records import FieldValues
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.client import COLLECTION_MAX_RECORDS
-from touchproof.salesforce.inputs import RULES_SEED, SPELLINGS_SEED
-from touchproof.salesforce.lane_known import Known, lane_file, newest_reading, read_known
-from touchproof.salesforce.lane_landed import Landed, newest_batches, read_landed
+from touchproof.salesforce.inputs import RULES_SEED
+from touchproof.salesforce.landed_people import LandedPeople
+from touchproof.salesforce.lane_known import lane_file, newest_reading
 from touchproof.salesforce.lane_outbox import FrozenRow, LaneOutbox
 from touchproof.salesforce.lane_plan import (
     LEAD,
@@ -34,14 +34,11 @@ from touchproof.salesforce.lane_plan import (
     allowed,
     lacks,
     opt_out_of,
-    people_of,
-    plan_lane,
 )
 from touchproof.salesforce.lane_view import (
     acknowledged_values,
     busy_records,
     known_org,
-    read_view,
 )
 from touchproof.salesforce.moves import Record
 from touchproof.salesforce.org_model import ACCOUNT, CONTACT, rules_of
@@ -71,10 +68,10 @@ class LaneChoice:
     clock: Clock
     tried: set[tuple[str, str]] = field(default_factory=set)
     refused: set[tuple[str, str]] = field(default_factory=set)
-    _landed: Landed = field(default_factory=Landed)
-    _known: Known = field(default_factory=Known)
+    _people: LandedPeople = field(init=False)
 
     def __post_init__(self) -> None:
+        self._people = LandedPeople(self.settings, self.handoff)
         seed = pq.ParquetFile(lane_file(self.handoff, RULES_SEED)).read()
         self.rules = rules_of(read_field_rules(seed), self.settings.org_model)
         self._writable = {
@@ -110,7 +107,7 @@ class LaneChoice:
             view = self._view(connection)
         consenting = {
             request.source_key
-            for person in people_of(self._landed, self._known, view.suppressed)
+            for person in self._people.people(view)
             if person.state == "opted_in"
             for request in person.requests
         }
@@ -122,24 +119,16 @@ class LaneChoice:
         with self.ledger.reading() as connection:
             view = self._view(connection)
         view = replace(view, busy=view.busy - own)
-        planned = plan_lane(self._landed, self._known, view, self._writable).opt_outs
+        planned = self._people.plan(view, self._writable).opt_outs
         return [row for row in rows if OptOut(job.object, row.record) in planned]
 
     def _plan(self, connection: Connection) -> LanePlan:
         view = self._view(connection)
         view = replace(view, busy=view.busy | self.tried)
-        return plan_lane(self._landed, self._known, view, self._writable)
+        return self._people.plan(view, self._writable)
 
     def _view(self, connection: Connection) -> LedgerView:
-        """Read the newest batches, unless they were read before, and the ledger."""
-        batches = newest_batches(self.settings, self.handoff.night)
-        if tuple(str(batch.path) for batch in batches) != self._landed.batches:
-            spellings = lane_file(self.handoff, SPELLINGS_SEED)
-            self._landed = read_landed(self.settings, batches, spellings)
-            self._known = read_known(
-                self.handoff, self._landed.identifiers, self.settings.org_model
-            )
-        return read_view(connection, self.org_id, self._landed, self._known)
+        return self._people.view(connection, self.org_id)
 
     # Freezing
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from touchproof.ledger.records import FieldValues
 from touchproof.salesforce.lane_known import Known, KnownRecord
@@ -24,6 +25,7 @@ OPT_OUT: Mapping[str, str] = {
     "Touchproof_Email_Consent__c": "opted_out",
 }
 PERSON_OPT_OUT = {person_field(name): value for name, value in OPT_OUT.items()}
+EVERY_OPT_OUT: Mapping[str, str] = {**OPT_OUT, **PERSON_OPT_OUT}
 OPT_IN: Mapping[str, str] = {
     "HasOptedOutOfEmail": "false",
     "Touchproof_Email_Consent__c": "opted_in",
@@ -101,7 +103,7 @@ class LanePerson:
 
 
 def people_of(landed: Landed, known: Known, suppressed: frozenset[str]) -> tuple[LanePerson, ...]:
-    """Group landed rows into people, with what was said of them.
+    """Group landed rows into people, with what was said of them; and suppressed ones we know.
 
     Two rows are one person's if they share an identifier that may link, or if the handoff says
     that their identifiers are one person's.
@@ -111,6 +113,8 @@ def people_of(landed: Landed, known: Known, suppressed: frozenset[str]) -> tuple
         groups.join(_nodes(request.source_key, request.identifiers, known))
     for word in landed.words:
         groups.join(_nodes(None, (word.identifier,), known))
+    for name in sorted(suppressed & known.person_of.keys()):
+        groups.join(_nodes(None, (name,), known))
     requests: dict[str, list[LandedRequest]] = {}
     for request in landed.requests:
         requests.setdefault(groups.of(f"request {request.source_key}"), []).append(request)
@@ -137,7 +141,7 @@ def plan_lane(
     held = waiting = refused = 0
     for person in people_of(landed, known, view.suppressed):
         if person.state == "opted_out":
-            for record in _records(person, view):
+            for record in records_of(person, view):
                 opt_out = allowed(opt_out_of(record[0]), writable.get(record[0], frozenset()))
                 if not lacks(opt_out, view.acknowledged.get(record)):
                     continue
@@ -170,6 +174,11 @@ def plan_lane(
 def opt_out_of(object_name: str) -> Mapping[str, str]:
     """Return what an opt-out says to a record of an object."""
     return PERSON_OPT_OUT if object_name == ACCOUNT else OPT_OUT
+
+
+def is_opt_out(values: Mapping[str, Any]) -> bool:
+    """Tell whether a row says that its person wants no e-mails."""
+    return any(values.get(name) == value for name, value in EVERY_OPT_OUT.items())
 
 
 def allowed(values: FieldValues, writable: Collection[str]) -> FieldValues:
@@ -228,7 +237,7 @@ def _weight(word: ConsentWord) -> tuple[object, ...]:
     return (word.changed_at, word.state == "opted_out")
 
 
-def _records(person: LanePerson, view: LedgerView) -> set[tuple[str, str]]:
+def records_of(person: LanePerson, view: LedgerView) -> set[tuple[str, str]]:
     """Return the records that the person's opt-out must reach."""
     held = {
         (record.object, record.salesforce_id): record.is_writable

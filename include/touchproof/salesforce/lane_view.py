@@ -1,7 +1,7 @@
 """What the ledger says about the lane of new leads: of landed people, and to the nightly push.
 
-Belongs here: reading, by the records and keys in question and never the whole ledger. Doesn't
-belong here: writing (lane_outbox.py), what follows (lane_plan.py).
+Belongs here: reading, by the records and keys in question; of suppressions all. Doesn't belong
+here: writing (lane_outbox.py), what follows (lane_plan.py).
 """
 
 from __future__ import annotations
@@ -30,9 +30,14 @@ _KEY_IN_JSON = f'"{KEY_FIELD}":"'
 _UNKNOWN_ORG = "unknown"
 
 
-def read_view(connection: Connection, org_id: str, landed: Landed, known: Known) -> LedgerView:
+def read_view(
+    connection: Connection,
+    org_id: str,
+    landed: Landed,
+    known: Known,
+    suppressed: frozenset[str],
+) -> LedgerView:
     """Return what the ledger says of the people of landed rows, as the connection sees it."""
-    suppressed = _suppressed(connection, landed, known)
     people = people_of(landed, known, suppressed)
     keys = {key for person in people for key in person.source_keys}
     sent = _lane_leads(connection, org_id, keys)
@@ -60,6 +65,14 @@ def read_view(connection: Connection, org_id: str, landed: Landed, known: Known)
         refused=_refused(connection, org_id, ids),
         suppressed=suppressed,
     )
+
+
+def suppressed_identifiers(connection: Connection) -> frozenset[str]:
+    """Return the pseudonyms that get no e-mail by the ledger's own list, all of them."""
+    table = schema.suppressions
+    other = ("sms", "push", "analytics")  # whatever else is named counts for e-mails
+    query = select(table.c.identifier_hmac).where(table.c.channel.not_in(other))
+    return frozenset(str(name) for (name,) in connection.execute(query))
 
 
 def known_org(ledger: Ledger) -> str:
@@ -98,14 +111,6 @@ def lane_refusals(ledger: Ledger, org_id: str, since: date) -> frozenset[tuple[s
     )
     with ledger.reading() as connection:
         return frozenset((str(name), str(record)) for name, record in connection.execute(query))
-
-
-def _suppressed(connection: Connection, landed: Landed, known: Known) -> frozenset[str]:
-    table = schema.suppressions
-    named = landed.identifiers | {name for those in known.identifiers.values() for name in those}
-    rows = _matching(connection, table.c.identifier_hmac, named, [table.c.channel])
-    other = ("sms", "push", "analytics")  # whatever else is named counts for e-mails
-    return frozenset(name for name, channel in rows if channel not in other)
 
 
 def _lane_leads(connection: Connection, org_id: str, keys: Collection[str]) -> list[Any]:

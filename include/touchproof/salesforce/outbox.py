@@ -30,13 +30,16 @@ from touchproof.ledger.records import AcknowledgedRow, FieldValues, canonical_js
 from touchproof.ledger.store import Ledger, fetch_arrow
 from touchproof.salesforce.acknowledged import COLUMNS
 from touchproof.salesforce.canonical import CLEAR
+from touchproof.salesforce.consent_gate import ConsentGate
 from touchproof.salesforce.dead_letters import Refusal, note_refusals
 from touchproof.salesforce.error_actions import UNPROCESSED, error_action
+from touchproof.salesforce.lane_plan import is_opt_out
 from touchproof.salesforce.matching import SENT
+from touchproof.salesforce.moves import Record
 from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.rules import KEY_FIELD, key_field
 from touchproof.salesforce.tables import BATCH_ROWS, Rows, fresh_path
-from touchproof.salesforce.wire import Chunk
+from touchproof.salesforce.wire import Chunk, narrowed
 
 NIGHTLY = "nightly"
 PLANNED, CREATED, SUBMITTED = "planned", "created", "submitted"
@@ -88,10 +91,12 @@ class JobOutcome:
     Args:
         written: `row_id` and `salesforce_id` of the rows that Salesforce confirmed, in order.
         refused: Rows that it refused, never came to, or doesn't account for.
+        opt_outs: How many of the written rows are opt-outs.
     """
 
     written: pa.Table
     refused: tuple[tuple[OutboxRow, Refusal], ...]
+    opt_outs: int = 0
 
 
 class Outbox:
@@ -155,8 +160,17 @@ class Outbox:
                 for moment, rows in sorted(by_moment.items()):
                     self.ledger.acknowledge(self.org_id, rows, at=moment, connection=connection)
 
-    def plan(self, chunk: Chunk, *, night: date, lane: str) -> OutboxJob:
-        """Write one job and its rows, before anything of it is sent."""
+    def plan(
+        self, chunk: Chunk, gate: ConsentGate, *, night: date, lane: str
+    ) -> tuple[OutboxJob | None, Chunk, frozenset[Record]]:
+        """Write one job and its rows, before anything of it is sent.
+
+        Consent is read in the same transaction: the job's bytes are never older than it.
+
+        Returns:
+            The job, None if nothing of it may go; the chunk as it goes; and (object, record) of
+            what consent, as it is now, holds back.
+        """
         now = self.now()
         group = chunk.group
         common = {
@@ -169,19 +183,24 @@ class Outbox:
             "planned_at": now,
             "changed_at": now,
         }
-        job = {
-            **common,
-            "external_id_field": group.key_field if group.operation == "upsert" else None,
-            "rows": chunk.size.rows,
-            "content_sha256": chunk.sha256,
-        }
         with self.ledger.transaction() as connection:
+            rows, held = gate.check(replace(group, rows=chunk.rows), connection)
+            if not rows.num_rows:
+                return None, chunk, held
+            if rows != chunk.rows:
+                chunk = narrowed(chunk, rows)
+            job = {
+                **common,
+                "external_id_field": group.key_field if group.operation == "upsert" else None,
+                "rows": chunk.size.rows,
+                "content_sha256": chunk.sha256,
+            }
             inserted = connection.execute(schema.push_jobs.insert(), job)
             assert inserted.inserted_primary_key is not None  # noqa: S101  one row was inserted
             job_id = int(inserted.inserted_primary_key[0])
             try:
                 for batch in chunk.rows.batches():
-                    rows = [
+                    planned_rows = [
                         {
                             **common,
                             "push_job_id": job_id,
@@ -191,7 +210,7 @@ class Outbox:
                         }
                         for row in batch.to_pylist()
                     ]
-                    connection.execute(schema.outbox.insert(), rows)
+                    connection.execute(schema.outbox.insert(), planned_rows)
             except IntegrityError:
                 # Chosen by the lane of new leads after this push had planned.
                 raise SalesforceError(
@@ -200,7 +219,10 @@ class Outbox:
                     todo="Push again: they go then, unless they need nothing any more.",
                 ) from None
         rows_planned = chunk.size.rows
-        return OutboxJob(job_id, night, group.object, group.operation, PLANNED, rows_planned, now)
+        planned = OutboxJob(
+            job_id, night, group.object, group.operation, PLANNED, rows_planned, now
+        )
+        return planned, chunk, held
 
     def mark(self, job: OutboxJob, state: str, salesforce_job_id: str) -> OutboxJob:
         """Note that Salesforce knows the job, or has its rows."""
@@ -211,7 +233,7 @@ class Outbox:
             connection.execute(query.values(**values))
         return replace(job, state=state, salesforce_job_id=salesforce_job_id)
 
-    def settle(self, job: OutboxJob, outcome: JobOutcome, *, night: date, calls: int) -> None:
+    def settle(self, job: OutboxJob, outcome: JobOutcome, *, night: date, calls: int) -> JobOutcome:
         """Finish a job: acknowledge what was written, name what was refused; all or nothing.
 
         Args:
@@ -219,8 +241,12 @@ class Outbox:
             outcome: How each of its rows ended.
             night: The night in which the refusals are seen.
             calls: Requests that this run spent on the job.
+
+        Returns:
+            The outcome, with its opt-outs counted.
         """
         now = self.now()
+        opt_outs = 0
         refusals = [refusal for _, refusal in outcome.refused]
         unprocessed = sum(refusal.code == UNPROCESSED for refusal in refusals)
         with self.ledger.transaction() as connection:
@@ -228,9 +254,11 @@ class Outbox:
                 found = self._rows(
                     connection, job, schema.outbox.c.id.between(min(part), max(part))
                 )
+                written = [row for row in found if row.id in part]
+                opt_outs += sum(is_opt_out(row.fields) for row in written)
                 self.ledger.acknowledge(
                     self.org_id,
-                    [_confirmed(job, row, part[row.id]) for row in found if row.id in part],
+                    [_confirmed(job, row, part[row.id]) for row in written],
                     at=job.planned_at,
                     connection=connection,
                 )
@@ -259,6 +287,7 @@ class Outbox:
                 rows_unprocessed=unprocessed,
                 calls=schema.push_jobs.c.calls + calls,
             )
+        return replace(outcome, opt_outs=opt_outs)
 
     def discard(self, job: OutboxJob, message: str) -> None:
         """Give a job up whose rows never counted; the next plan has them again."""

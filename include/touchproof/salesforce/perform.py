@@ -24,9 +24,11 @@ from touchproof.salesforce.answers import (
 from touchproof.salesforce.budget import PollPolicy, is_small
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.compare import PlanGroup
+from touchproof.salesforce.consent_gate import ConsentGate
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
 from touchproof.salesforce.matching import Matching, Told
+from touchproof.salesforce.moves import Record
 from touchproof.salesforce.outbox import (
     CREATED,
     SUBMITTED,
@@ -75,13 +77,15 @@ class Waiting:
 class GroupResult:
     """Say how one group of a plan went; with a `failure` its last job isn't settled yet.
 
-    A row that was sent again is in the outcome of its last job alone.
+    A row that was sent again is in the outcome of its last job alone. `held` are the records of
+    which nothing went, by consent as it was when their bytes were to be frozen.
     """
 
     group: PlanGroup
     outcomes: tuple[JobOutcome, ...]
     calls: int
     failure: SalesforceError | None = None
+    held: frozenset[Record] = frozenset()
 
     @property
     def pushed(self) -> int:
@@ -91,12 +95,17 @@ class GroupResult:
     def refused(self) -> int:
         return sum(len(outcome.refused) for outcome in self.outcomes)
 
+    @property
+    def opt_outs(self) -> int:
+        return sum(outcome.opt_outs for outcome in self.outcomes)
+
 
 def perform_group(
     group: PlanGroup,
     client: Client,
     outbox: Outbox,
     waiting: Waiting,
+    gate: ConsentGate,
     *,
     night: date,
     lane: str,
@@ -109,36 +118,51 @@ def perform_group(
     needs to go on.
     """
     outcomes: list[JobOutcome] = []
+    held: set[Record] = set()
     before = client.counter.push_calls
     failure = None
+
+    def perform(chunk: Chunk) -> JobOutcome | None:
+        planned, going, held_back = outbox.plan(chunk, gate, night=night, lane=lane)
+        held.update(held_back)
+        if planned is None:
+            return None
+        return _perform_job(planned, going, client, outbox, waiting, night=night)
+
     try:
         for chunk in job_chunks(group):
-            outcomes.append(_perform_job(chunk, client, outbox, waiting, night=night, lane=lane))
+            done = perform(chunk)
+            outcomes += [] if done is None else [done]
         for wait in retry.waits(waiting.jitter):
             pieces = pieces_of(group, locked_records(outcomes), retry)
             if not pieces or not retry.may_go(pieces, client.counter.last_limit):
                 break
             waiting.sleep(wait)
             for chunk in (chunk for piece in pieces for chunk in job_chunks(piece)):
-                again = _perform_job(chunk, client, outbox, waiting, night=night, lane=lane)
+                again = perform(chunk)
                 sent = {str(record) for record in chunk.rows.column("record").to_pylist()}
                 outcomes = and_retried(outcomes, again, sent)
     except SalesforceError as error:
         failure = error
     calls = client.counter.push_calls - before
-    return GroupResult(group, tuple(outcomes), calls, failure)
+    return GroupResult(group, tuple(outcomes), calls, failure, frozenset(held))
 
 
 def _perform_job(
-    chunk: Chunk, client: Client, outbox: Outbox, waiting: Waiting, *, night: date, lane: str
+    planned: OutboxJob,
+    chunk: Chunk,
+    client: Client,
+    outbox: Outbox,
+    waiting: Waiting,
+    *,
+    night: date,
 ) -> JobOutcome:
     before = client.counter.push_calls
-    planned = outbox.plan(chunk, night=night, lane=lane)
     submitted = _submit(planned, chunk, client, outbox)
     finished = wait_for(submitted, client, waiting)
     outcome = collect(submitted, finished, client, outbox, waiting)
     calls = client.counter.push_calls - before
-    outbox.settle(submitted, outcome, night=night, calls=calls)
+    outcome = outbox.settle(submitted, outcome, night=night, calls=calls)
     logger.info(
         "job %s (%s): %s written, %s refused, %s calls",
         submitted.salesforce_job_id,

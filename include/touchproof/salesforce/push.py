@@ -17,12 +17,13 @@ from functools import partial
 from pathlib import Path
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError, CheckFailedError
+from touchproof.errors import BadInputError, CheckFailedError, SalesforceError, TouchproofError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
+from touchproof.salesforce.consent_gate import ConsentGate
 from touchproof.salesforce.dead_letters import (
     OPEN,
     DeadLetter,
@@ -31,6 +32,7 @@ from touchproof.salesforce.dead_letters import (
 )
 from touchproof.salesforce.follow import Follower, take_out
 from touchproof.salesforce.inputs import PushInputs, read_inputs
+from touchproof.salesforce.landed_people import LandedPeople
 from touchproof.salesforce.lane_view import known_org, lane_holds, lane_refusals
 from touchproof.salesforce.member_statuses import learn_statuses
 from touchproof.salesforce.moves import Moves, follow_merges, forget_moves, known_moves
@@ -40,12 +42,11 @@ from touchproof.salesforce.observe import (
     newest_extraction,
     overlay,
 )
-from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
-from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
+from touchproof.salesforce.outbox import NIGHTLY, Outbox
+from touchproof.salesforce.perform import GroupResult, Waiting
 from touchproof.salesforce.plan import (
     PlanLimits,
     PushPlan,
-    hold_children,
     late_children,
     plan_push,
 )
@@ -58,8 +59,9 @@ from touchproof.salesforce.report import (
     require_good,
     require_no_long_wait,
 )
-from touchproof.salesforce.resume import Resumed, resume
+from touchproof.salesforce.resume import resume
 from touchproof.salesforce.retries import RetryPolicy
+from touchproof.salesforce.sending import Sending, refused_in, without
 from touchproof.salesforce.spending import (
     OrgLimits,
     Spending,
@@ -240,78 +242,74 @@ class _Push:
             )
             return report.with_calls(client.counter, client.counter.last_limit)
         plan = self._plan(known, outbox)
-        if learn_statuses(client, outbox, plan, self.clock(), self.folder):
-            known = Acknowledged(outbox.acknowledged(self.folder))
-            plan = self._plan(known, outbox)
         moves = known_moves(self.ledger, org_id)
+        limits, stopped = OrgLimits(), None
+        try:
+            if learn_statuses(client, outbox, plan, self.clock(), self.folder):
+                known = Acknowledged(outbox.acknowledged(self.folder))
+                plan = self._plan(known, outbox)
+            limits = OrgLimits.from_answer(client.limits())
+        except SalesforceError as error:
+            stopped = error
         plan, gone = take_out(plan, moves)
         foreseen = self._foresee(plan, known, outbox, moves)
-        spending = self._spending(foreseen.sendable, OrgLimits.from_answer(client.limits()))
+        spending = self._spending(foreseen.sendable, limits)
         choice = spending.choice
         sendable = tuple(group for group in choice.groups if not group.is_late)
-        reason = plan.waiting_reason or spending.waiting_reason
-        if unready is not None:
+        if unready is not None or stopped is not None:
             sendable = tuple(group for group in sendable if group.kind == "consent")
-        results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
-        failed = unfinished | _refused_in(resumed.outcomes)
-        failed |= deferred_creations(plan.sendable, sendable)
-        waiting_children: set[tuple[str, str]] = set()
-        send = partial(
-            perform_group,
+        waits = deferred_creations(plan.sendable, sendable)
+        sending = Sending(
             client=client,
             outbox=outbox,
             waiting=waiting,
-            night=self.night,
-            lane=NIGHTLY,
+            gate=self._gate(org_id),
             retry=RetryPolicy(reserve_calls=spending.reserve.calls if spending.reserve else 0),
+            night=self.night,
+            unfinished=unfinished,
+            failed=unfinished | refused_in(resumed.outcomes) | waits,
         )
-        model = self.settings.org_model
         follower = Follower(
-            client, send, outbox, self.inputs, model, self.night, self.folder, moves, gone
+            client,
+            sending.send,
+            outbox,
+            self.inputs,
+            self.settings.org_model,
+            self.night,
+            self.folder,
+            moves,
+            gone,
         )
         follower.follow_known("consent")
-
-        def send_all(groups: Sequence[PlanGroup]) -> None:
-            for group in groups:
-                free = follower.without_moved(_without(group, unfinished))
-                free, children = hold_children(free, failed)
-                waiting_children.update(children)
-                result = follower.follow(group, send(free))
-                results.append(result)
-                failed.update(_refused_in(result.outcomes), children)
-                if result.failure is not None or follower.failure is not None:
-                    break
-
-        send_all(sendable)
+        sending.send_all(sendable, follower)
         if len(sendable) == len(plan.groups):
             follower.follow_known("values")
-        made = any(result.pushed for result in results if result.group.kind == "creation")
-        if made and not any(result.failure for result in [*results, *follower.results]):
+        made = any(one.pushed for one in sending.results if one.group.kind == "creation")
+        if made and not sending.failure and not follower.failure:
             known = Acknowledged(outbox.acknowledged(self.folder))
             plan = self._with_late(plan, known, outbox, moves)
-            send_all([group for group in plan.groups if group.is_late and not choice.waits(group)])
-        waiting_records = unfinished | waiting_children | follower.unsettled
-        letters = self._close_dead_letters(org_id, plan, results, waiting_records, follower)
+            late = [group for group in plan.groups if group.is_late and not choice.waits(group)]
+            sending.send_all(late, follower)
+        waiting_records = unfinished | sending.held_children | sending.held | follower.unsettled
+        letters = self._close_dead_letters(org_id, plan, sending.results, waiting_records, follower)
         report = report_of(
             plan,
             observation,
             night=self.night,
             handoff_night=self.inputs.night,
             dead_letters=letters,
-            waiting_reason=reason,
-            results=results,
+            waiting_reason=plan.waiting_reason or spending.waiting_reason,
+            results=sending.results,
             followed=follower.results,
             resumed=resumed,
         )
-        report = report.with_calls(
-            client.counter, client.counter.last_limit or spending.limits.usage
-        )
+        report = report.with_calls(client.counter, client.counter.last_limit or limits.usage)
         report = replace(
             report.with_spending(spending),
-            held_children=report.held_children + len(waiting_children),
+            held_children=report.held_children + len(sending.held_children),
         )
-        _require_answered(resumed, [*results, *follower.results], report)
+        _require_answered(sending.failure or follower.failure or stopped or resumed.failure, report)
         if unready is not None:
             raise PushFailedError(
                 unready.what,
@@ -320,6 +318,11 @@ class _Push:
                 todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
             ) from unready
         return report
+
+    def _gate(self, org_id: str) -> ConsentGate:
+        """Return the gate of everybody who has left by what has landed since the handoff."""
+        people = LandedPeople(self.settings, self.inputs.handoff)
+        return ConsentGate(self.inputs.rules, partial(people.leaving, org_id=org_id))
 
     def _foresee(
         self,
@@ -347,18 +350,19 @@ class _Push:
         again, _ = take_out(self._plan(known, outbox, plan.held_children), moves)
         return late_children(plan, again)
 
-    def _unready(self, client: Client, org_id: str) -> CheckFailedError | None:
+    def _unready(self, client: Client, org_id: str) -> TouchproofError | None:
         """Return why the org takes nothing but consent just now, None where it takes everything.
 
         Raises:
             CheckFailedError: If it never took a push: then nothing goes.
+            SalesforceError: If it never took one and doesn't answer.
         """
         outbox = Outbox(self.ledger, org_id, self.clock)
         try:
             require_preflight(
                 self.settings, self.inputs, outbox, client, self.night, self.clock, self.folder
             )
-        except CheckFailedError as error:
+        except (CheckFailedError, SalesforceError) as error:
             if outbox.first_push_night() is None:
                 raise
             return error
@@ -392,7 +396,7 @@ class _Push:
         plan = plan_push(desired, acknowledged, self.inputs.rules, limits, self.folder)
         held = lane_holds(self.ledger, known_org(self.ledger))
         if held:
-            groups = (_without(group, held) for group in plan.groups)
+            groups = (without(group, held) for group in plan.groups)
             plan = replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
         if self.only is None:
             return plan
@@ -413,7 +417,7 @@ class _Push:
     ) -> int:
         """Resolve the dead letters of what went through or needs nothing; count the others."""
         outcomes = [o for result in (*results, *follower.results) for o in result.outcomes]
-        still = (_refused_in(outcomes) - follower.settled) | waiting
+        still = (refused_in(outcomes) - follower.settled) | waiting
         sent = {result.group.name for result in results if result.failure is None}
         of_lane = lane_refusals(self.ledger, org_id, self.inputs.night)
         open_letters = {
@@ -447,14 +451,12 @@ def _require_lane(lane: str) -> None:
         )
 
 
-def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: PushReport) -> None:
+def _require_answered(failure: SalesforceError | None, report: PushReport) -> None:
     """Fail a push that Salesforce didn't let end, with what it did until then.
 
     Raises:
         PushFailedError: Naming the call, or the job that isn't over.
     """
-    failures = [result.failure for result in results if result.failure is not None]
-    failure = failures[0] if failures else resumed.failure
     if failure is not None:
         raise PushFailedError(
             failure.what,
@@ -462,18 +464,6 @@ def _require_answered(resumed: Resumed, results: Sequence[GroupResult], report: 
             where=failure.where,
             todo=f"{failure.todo} The next push goes on where this one ended.".strip(),
         ) from failure
-
-
-def _refused_in(outcomes: Sequence[JobOutcome]) -> set[tuple[str, str]]:
-    return {(refusal.object, refusal.record) for refusal in refused_records(outcomes)}
-
-
-def _without(group: PlanGroup, records: Collection[tuple[str, str]]) -> PlanGroup:
-    """Return a group without some records, named by Id or by key."""
-    names = {record for name, record in records if name == group.object}
-    if not names:
-        return group
-    return replace(group, rows=group.rows.without(names, "record", "record_key"))
 
 
 def _restricted(group: PlanGroup, only: frozenset[tuple[str, str]]) -> PlanGroup:

@@ -31,9 +31,11 @@ from touchproof.salesforce.spending import Spending
 
 @dataclass(frozen=True)
 class GroupReport:
-    """Count the records of one object, operation and kind; planned = pushed + refused + deferred.
+    """Count the records of one object, operation and kind.
 
-    `calls` are what its jobs spent in this run.
+    planned = pushed + refused + deferred + held. `held` are those that consent held back once their
+    bytes were to be frozen; `opt_outs` are among the pushed. `calls` are what its jobs spent in
+    this run.
     """
 
     object: str
@@ -43,6 +45,8 @@ class GroupReport:
     pushed: int = 0
     refused: int = 0
     deferred: int = 0
+    held: int = 0
+    opt_outs: int = 0
     jobs: int = 0
     calls: int = 0
 
@@ -68,7 +72,10 @@ class PushReport:
         night: The night that was asked for.
         handoff_night: The committed night whose handoff was read.
         status: `waiting` if the plan waits to be confirmed or for the allowance; consent went.
-        held: Records with something to say that consent holds back.
+        held: Records with something to say that consent holds back, by the plan or at the last
+            moment.
+        held_late: Those at the last moment: the plan had them, and their people left meanwhile.
+        opt_outs: Opt-outs that Salesforce confirmed.
         held_children: Records held back because one that they hang on failed or isn't there yet.
         dead_letters: Open ones after this push.
         push_calls: Requests that counted against the allowance; token requests apart.
@@ -97,6 +104,8 @@ class PushReport:
     refused: int
     deferred: int
     held: int
+    held_late: int
+    opt_outs: int
     held_children: int
     held_records: tuple[Held, ...]
     refused_rows: tuple[RefusedRow, ...]
@@ -191,6 +200,7 @@ def report_of(
             *((result.group, result) for result in followed),
         ]
     )
+    late = sum(group.held for group in groups)
     refusals = refused_records([o for result in (*results, *followed) for o in result.outcomes])
     return PushReport(
         night=night,
@@ -203,7 +213,10 @@ def report_of(
         pushed=sum(group.pushed for group in groups),
         refused=sum(group.refused for group in groups),
         deferred=sum(group.deferred for group in groups),
-        held=sum(held.creations + held.records for held in plan.held),
+        held=sum(held.creations + held.records for held in plan.held) + late,
+        held_late=late,
+        opt_outs=sum(group.opt_outs for group in groups)
+        + sum(outcome.opt_outs for outcome in (resumed.outcomes if resumed else ())),
         held_children=sum(held.children for held in plan.held),
         held_records=plan.held,
         refused_rows=refused_rows(refusals),
@@ -235,7 +248,9 @@ def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
         planned=rows,
         pushed=result.pushed,
         refused=result.refused,
-        deferred=rows - result.pushed - result.refused,
+        deferred=rows - result.pushed - result.refused - len(result.held),
+        held=len(result.held),
+        opt_outs=result.opt_outs,
         jobs=len(result.outcomes),
         calls=result.calls,
     )

@@ -89,7 +89,7 @@ def _settle(
         return None
     outcome = collect(found, ended, client, outbox, waiting)
     calls = client.counter.push_calls - before
-    outbox.settle(found, outcome, night=night, calls=calls)
+    outcome = outbox.settle(found, outcome, night=night, calls=calls)
     logger.info("job %s of a killed run: settled", found.salesforce_job_id)
     return outcome
 

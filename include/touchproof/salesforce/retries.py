@@ -79,17 +79,17 @@ def pieces_of(
 
 
 def and_retried(
-    outcomes: Sequence[JobOutcome], retried: JobOutcome, records: Collection[str]
+    outcomes: Sequence[JobOutcome], retried: JobOutcome | None, records: Collection[str]
 ) -> list[JobOutcome]:
     """Return outcomes in which each retried row ended as its retry did.
 
     Args:
         outcomes: Of the group's jobs until then.
-        retried: Of the retry.
+        retried: Of the retry; None where consent has held all of it back since.
         records: The retry's.
     """
     earlier = [
         replace(one, refused=tuple(pair for pair in one.refused if pair[0].record not in records))
         for one in outcomes
     ]
-    return [*earlier, retried]
+    return earlier if retried is None else [*earlier, retried]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -75,22 +76,37 @@ def job_chunks(group: PlanGroup, *, max_bytes: int = MAX_JOB_BYTES) -> Iterator[
         SalesforceError: If a single row is larger than a job may be.
     """
     path = group.rows.path.with_suffix(".csv")
-    start = 0
-    pieces = _pieces(group, max_bytes)
-    piece = next(pieces, None)
-    while piece is not None:
-        size: JobSize | None = None
-        digest = hashlib.sha256()
-        with path.open("wb") as file:
-            while piece is not None and (size is None or not piece.begins):
-                file.write(piece.content)
-                digest.update(piece.content)
-                size = _larger(size, piece)
-                piece = next(pieces, None)
-        assert size is not None  # noqa: S101  the first piece is always taken
-        yield Chunk(group, group.rows.slice(start, size.rows), path, size, digest.hexdigest())
+    start = number = 0
+
+    def job_of(piece: _Piece) -> int:
+        nonlocal number
+        number += piece.begins
+        return number
+
+    for _, pieces in groupby(_pieces(group, max_bytes), job_of):
+        size, sha256 = _write_job(path, pieces)
+        yield Chunk(group, group.rows.slice(start, size.rows), path, size, sha256)
         path.unlink()
         start += size.rows
+
+
+def narrowed(chunk: Chunk, rows: Rows) -> Chunk:
+    """Return the job of a chunk with fewer rows or cells, at least one; its file is rewritten."""
+    pieces = _pieces(replace(chunk.group, rows=rows), MAX_JOB_BYTES)
+    size, sha256 = _write_job(chunk.path, pieces)
+    return replace(chunk, rows=rows, size=size, sha256=sha256)
+
+
+def _write_job(path: Path, pieces: Iterable[_Piece]) -> tuple[JobSize, str]:
+    """Write the pieces of one job; return how large it is, and its SHA-256."""
+    size = JobSize(0, 0, 0)
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece.content)
+            digest.update(piece.content)
+            size = _larger(size, piece)
+    return size, digest.hexdigest()
 
 
 def _pieces(group: PlanGroup, max_bytes: int) -> Iterator[_Piece]:

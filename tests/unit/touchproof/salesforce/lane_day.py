@@ -30,6 +30,7 @@ from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import list_dead_letters
 from touchproof.salesforce.lane import LaneFailedError, LaneReport, run_lane
 from touchproof.salesforce.lane_outbox import LaneOutbox
+from touchproof.salesforce.lane_plan import EVERY_OPT_OUT
 from touchproof.salesforce.lane_view import NEW_LEADS
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.push import PushReport, run_push
@@ -37,6 +38,7 @@ from touchproof_sandbox.salesforce.schema import ORG_ID
 
 MAX_TICKS = 6
 KEY, OPT_OUT = "Touchproof_Key__c", "HasOptedOutOfEmail"
+WORD = "Touchproof_Email_Consent__c"
 Record = tuple[str, str]
 """Object and Id."""
 
@@ -232,6 +234,11 @@ class LaneDay:
 
     def push_night(self) -> PushReport:
         """Hand the next night over, with what the day brought, and push it."""
+        self.hand_over()
+        return self.push()
+
+    def hand_over(self) -> None:
+        """Hand the next night over, with what the day brought so far."""
         self.crm.rows.clear()
         self.world.people.clear()
         self.world.records.clear()
@@ -244,7 +251,7 @@ class LaneDay:
             for object_name, record in records:
                 self.world.hold(name, record, object_name=object_name)
                 if state is not None:
-                    consent = {OPT_OUT: str(person.has_left).lower()}
+                    consent = {OPT_OUT: str(person.has_left).lower(), WORD: state}
                     model = f"sync_{object_name.lower()}_consent"
                     self.crm.want(model, salesforce_id=record, **consent)
             if person.key and person.consents and not records:
@@ -254,18 +261,22 @@ class LaneDay:
         # The org's day goes on: its count of calls only grows.
         self.crm.night += timedelta(days=1)
         self.world.hand_over(is_observed=False)
-        return run_push(
-            self.world.settings,
-            self.crm.night,
-            self.world.clock,
-            **self.beginning.waits,
-        )
+
+    def push(self) -> PushReport:
+        """Push what was handed over."""
+        with self._watching_consent():
+            return run_push(
+                self.world.settings,
+                self.crm.night,
+                self.world.clock,
+                **self.beginning.waits,
+            )
 
     @contextmanager
     def _watching_consent(self) -> Iterator[None]:
-        """Check consent where a lead's bytes are frozen, and where they are sent once more."""
+        """Check consent where bytes are frozen, and where a lead's are sent once more."""
         before = {name: max(len(one.words) - 1, 0) for name, one in self.people.items()}
-        freezing, sending = LaneOutbox.freeze, lane_tick.send
+        freezing, planning, sending = LaneOutbox.freeze, Outbox.plan, lane_tick.send
         fresh: set[int] = set()
 
         def freeze(outbox: LaneOutbox, connection: Any, rows: Any, **more: Any) -> Any:
@@ -276,6 +287,18 @@ class LaneDay:
                 self.frozen += len(rows)
                 fresh.add(job.id)
             return job
+
+        def plan(outbox: Outbox, chunk: Any, gate: Any, **more: Any) -> Any:
+            planned, going, held = planning(outbox, chunk, gate, **more)
+            gone = [person for person in self.people.values() if person.has_left]
+            names = {record for person in gone for _, record in self._records(person)}
+            names |= {person.key for person in gone if person.key}
+            for row in () if planned is None else going.rows.to_pylist():
+                if names.isdisjoint((row["record"], row["record_key"])):
+                    continue
+                said = {name: row[name] for name in going.group.fields if row[name] is not None}
+                assert said.items() <= EVERY_OPT_OUT.items(), "a row went against consent"
+            return planned, going, held
 
         def send(client: Client, job: Any, rows: Any, rules: Any) -> Any:
             if job.operation == "upsert" and job.id not in fresh:
@@ -290,6 +313,7 @@ class LaneDay:
 
         with (
             mock.patch.object(LaneOutbox, "freeze", freeze),
+            mock.patch.object(Outbox, "plan", plan),
             mock.patch.object(lane_tick, "send", send),
         ):
             yield

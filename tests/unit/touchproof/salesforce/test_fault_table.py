@@ -123,9 +123,9 @@ LIMITS = [
     Case(
         "limits: down for long",
         lambda c: c.answer_html(step("limits", times=5), 500),
-        ("stopped",),
+        ("failed",),
     ),
-    Case("limits: allowance spent", lambda c: c.spend_allowance(step("limits")), ("stopped",)),
+    Case("limits: allowance spent", lambda c: c.spend_allowance(step("limits")), ("failed",)),
 ]
 LISTING = [
     Case(

@@ -6,8 +6,8 @@ that at each freezing, and at each lead that is sent once more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
@@ -51,6 +51,14 @@ class Crash(BaseException):
 
 
 @dataclass(frozen=True)
+class Night:
+    """Say which words land after a night was handed over: before its push, and in its middle."""
+
+    words: tuple[Word, ...]
+    meanwhile: tuple[int, Word] | None
+
+
+@dataclass(frozen=True)
 class Tick:
     """Say what lands before a tick and in the middle of it, and what befalls it.
 
@@ -59,27 +67,28 @@ class Tick:
         meanwhile: Number of the durable step after which another word lands, and that word.
         fault: Which fault, at which step, after how many of its calls; None for none.
         crash: Number of the durable step at which the tick crashes, and when; None for none.
-        is_before_night: Whether a night is handed over and pushed after it, the first time.
+        night: The night that is handed over and pushed after it, the first time; None for none.
     """
 
     words: tuple[Word, ...]
     meanwhile: tuple[int, Word] | None
     fault: tuple[int, str, int] | None
     crash: tuple[int, Moment] | None
-    is_before_night: bool
+    night: Night | None
 
 
 KNOWN = ("lead0", "lead1", "contact0", "gone0")
 NEW = tuple(f"new{number}" for number in range(6))
 WORD = st.tuples(st.sampled_from(KNOWN + NEW * 2), st.sampled_from(["opted_in", "opted_out"]))
+MEANWHILE = st.none() | st.tuples(st.integers(1, 40), WORD)
 TICK = st.builds(
     Tick,
     st.lists(WORD, max_size=8).map(tuple),
-    st.none() | st.tuples(st.integers(1, 40), WORD),
+    MEANWHILE,
     st.none()
     | st.tuples(st.integers(0, len(FAULTS) - 1), st.sampled_from(STEPS), st.integers(0, 3)),
     st.none() | st.tuples(st.integers(1, 40), st.sampled_from(["before", "after"])),
-    st.booleans(),
+    st.none() | st.builds(Night, st.lists(WORD, max_size=3).map(tuple), MEANWHILE),
 )
 
 
@@ -92,31 +101,34 @@ def speak(day: LaneDay, *words: Word) -> None:
     day.land()
 
 
-def tick_once(day: LaneDay, tick: Tick) -> None:
+@contextmanager
+def happening(
+    day: LaneDay, meanwhile: tuple[int, Word] | None, crash: tuple[int, Moment] | None = None
+) -> Iterator[None]:
+    """Let a word land after one durable step, and crash at one."""
     is_landing = False
 
     def happen(step: Step, moment: Moment) -> None:
         nonlocal is_landing
         if is_landing:
             return  # what lands has durable steps of its own
-        if tick.meanwhile is not None and (step.number, moment) == (tick.meanwhile[0], "after"):
+        if meanwhile is not None and (step.number, moment) == (meanwhile[0], "after"):
             is_landing = True
-            speak(day, tick.meanwhile[1])
+            speak(day, meanwhile[1])
             is_landing = False
-        if (step.number, moment) == tick.crash:
+        if (step.number, moment) == crash:
             raise Crash
 
-    try:
-        with numbered(happen):
-            day.try_tick()
-    except Crash:
-        pass
+    with suppress(Crash), numbered(happen):
+        yield
 
 
-def push_night(day: LaneDay) -> None:
+def push_night(day: LaneDay, night: Night) -> None:
     """Push a night, which may meet what is left of the tick's fault."""
-    with suppress(PushFailedError, SalesforceError):
-        day.push_night()
+    day.hand_over()
+    speak(day, *night.words)
+    with happening(day, night.meanwhile), suppress(PushFailedError, SalesforceError):
+        day.push()
 
 
 def check(day: LaneDay, ticks: list[Tick]) -> None:
@@ -128,9 +140,10 @@ def check(day: LaneDay, ticks: list[Tick]) -> None:
             if tick.fault is not None:
                 fault, step, after = tick.fault
                 FAULTS[fault](control, Calls.step(step, after=after))
-            tick_once(day, tick)
-            if tick.is_before_night and day.crm.night == FIRST_NIGHT:
-                push_night(day)
+            with happening(day, tick.meanwhile, tick.crash):
+                day.try_tick()
+            if tick.night is not None and day.crm.night == FIRST_NIGHT:
+                push_night(day, tick.night)
         control.stop_faults()
         control.stop_refusing()
         day.recover()

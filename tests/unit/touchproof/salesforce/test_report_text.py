@@ -43,6 +43,8 @@ def report(**changes: Any) -> PushReport:
         refused=0,
         deferred=0,
         held=0,
+        held_late=0,
+        opt_outs=0,
         held_children=0,
         held_records=(),
         refused_rows=(),
