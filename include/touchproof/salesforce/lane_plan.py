@@ -17,6 +17,7 @@ from touchproof.ledger.records import FieldValues
 from touchproof.salesforce.lane_known import Known, KnownRecord
 from touchproof.salesforce.lane_landed import ConsentWord, EmailState, Landed, LandedRequest
 from touchproof.salesforce.org_model import ACCOUNT, person_field
+from touchproof.salesforce.rules import FieldRule, written_fields
 
 LEAD = "Lead"
 OPT_OUT: Mapping[str, str] = {
@@ -170,6 +171,12 @@ def plan_lane(
 def opt_out_of(object_name: str) -> Mapping[str, str]:
     """Return what an opt-out says to a record of an object."""
     return PERSON_OPT_OUT if object_name == ACCOUNT else OPT_OUT
+
+
+def takes_opt_out(object_name: str, rules: Sequence[FieldRule]) -> bool:
+    """Tell whether we may write an opt-out to records of an object."""
+    writable = {rule.field for rule in written_fields(rules, object_name)}
+    return bool(allowed(opt_out_of(object_name), writable))
 
 
 def allowed(values: FieldValues, writable: Collection[str]) -> FieldValues:
