@@ -67,6 +67,7 @@ class LanePlan:
     Args:
         opt_outs: Records to opt out, by object and Id.
         creations: Leads to make, oldest request first.
+        missing: Leads that consent allows and the CRM lacks, those that can't go now among them.
         held: Leads that consent holds back.
         waiting: Records that another push has in its outbox just now.
         refused: Records that Salesforce refused before and would refuse again.
@@ -74,6 +75,7 @@ class LanePlan:
 
     opt_outs: tuple[OptOut, ...] = ()
     creations: tuple[LandedRequest, ...] = ()
+    missing: tuple[LandedRequest, ...] = ()
     held: int = 0
     waiting: int = 0
     refused: int = 0
@@ -135,6 +137,7 @@ def plan_lane(
     """
     opt_outs: set[OptOut] = set()
     creations: list[LandedRequest] = []
+    missing: list[LandedRequest] = []
     held = waiting = refused = 0
     for person in people_of(landed, known, view.suppressed):
         if person.state == "opted_out":
@@ -151,6 +154,8 @@ def plan_lane(
         first = _missing_lead(person, view)
         if first is None:
             continue
+        if person.state == "opted_in":
+            missing.append(first)
         if any((LEAD, key) in view.busy for key in person.source_keys):
             waiting += 1
         elif any((LEAD, key) in view.refused for key in person.source_keys):
@@ -162,6 +167,7 @@ def plan_lane(
     return LanePlan(
         opt_outs=tuple(sorted(opt_outs, key=lambda one: (one.object, one.salesforce_id))),
         creations=tuple(sorted(creations, key=_order)),
+        missing=tuple(sorted(missing, key=_order)),
         held=held,
         waiting=waiting,
         refused=refused,

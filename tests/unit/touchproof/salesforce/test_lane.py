@@ -236,6 +236,7 @@ def test_a_refused_lead_is_a_dead_letter_and_costs_no_further_call(world: LaneWo
     world.crm.control.reset_counters()
     again = world.tick()
     assert (again.skipped, again.dead_letters) == (1, 1)
+    assert (again.latency.waiting, again.latency.waiting_refused) == (1, 1)
     assert world.crm.control.counters().calls == 0
     nightly(world)  # plans nothing of it, and leaves the letter open
     assert len(dead_letters(world.settings)) == 1
@@ -501,6 +502,9 @@ def test_a_spent_allowance_lets_leads_wait_and_makes_an_opt_out_red(world: LaneW
     world.crm.control.limits(max=1000, used_by_others=1000)
     report = world.tick()
     assert (report.status, report.deferred, report.push_calls) == ("waiting", 1, 1)
+    world.now += timedelta(minutes=10)
+    waits = world.tick(dry_run=True).latency
+    assert (waits.leads, waits.waiting, waits.oldest_waiting_seconds) == (0, 1, 900.0)
 
     world.say("ann@example.test", "opted_out")
     with pytest.raises(LaneFailedError, match="REQUEST_LIMIT_EXCEEDED"):
