@@ -203,7 +203,7 @@ def journal(
     out: Annotated[Path | None, typer.Option("--out", help="Write the CSV there.")] = None,
 ) -> None:
     """Print or write the balanced journal of a month as CSV."""
-    from touchproof.landing import write_atomically
+    from touchproof.durable import write_atomically
     from touchproof.skips.journal import journal_csv, journal_lines, require_lines
 
     lines = journal_lines(Settings(), period)

@@ -258,6 +258,12 @@ def _show_lane(report: LaneReport, *, as_json: bool) -> None:
             f"{report.latency.p50_seconds:,.0f} s (half of them), "
             f"{report.latency.p99_seconds:,.0f} s (99 of 100)"
         )
+    if report.latency.waiting:
+        say(
+            f"{report.latency.waiting:,} new leads wait, {report.latency.waiting_refused:,} of "
+            "them refused and left to the night; the oldest was created "
+            f"{report.latency.oldest_waiting_seconds:,.0f} s ago"
+        )
     for row in report.refused_rows[:20]:
         say(f"refused: {row.object} {row.record}: {row.code}, {row.reason} (owner {row.owner})")
     if report.waiting_reason:

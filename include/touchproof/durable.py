@@ -1,7 +1,8 @@
 """Durable files: what a power cut or `kill -9` can't leave half done.
 
-Belongs here: fsync of files and folders, renames that survive a crash, swapping a link, hashing a
-file. Doesn't belong here: what is written (landing, handoff, publish, packs).
+Belongs here: fsync of files and folders, renames that survive a crash, small files written whole,
+swapping a link, hashing a file. Doesn't belong here: what is written (landing, handoff, publish,
+packs).
 """
 
 from __future__ import annotations
@@ -33,6 +34,17 @@ def rename(source: Path, target: Path) -> None:
     """Rename so that after a crash either name holds the whole; the content is flushed already."""
     source.replace(target)
     fsync(target.parent)
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a small file so that a reader sees the old or the whole new one, even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    rename(temporary, path)
 
 
 def swap_link(link: Path, target: str) -> None:

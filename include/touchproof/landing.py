@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -21,6 +20,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from touchproof.durable import fsync_tree, write_atomically
 
 MANIFEST = "_manifest.json"
 VERDICT = "_verdict.json"
@@ -195,15 +196,5 @@ def _write_parts(folder: Path, parts: Iterable[PartTable]) -> list[Part]:
         pq.write_table(table, folder / name, compression="zstd")
         digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         written.append(Part(name, digest, rows, part.source_file))
+    fsync_tree(folder)  # the manifest mustn't outlive what it names
     return written
-
-
-def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a small file so that a reader sees the old or the whole new one, even after a crash."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

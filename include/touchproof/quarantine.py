@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Literal
 
 from touchproof.clock import Clock
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError
-from touchproof.landing import write_atomically
 from touchproof.settings import Settings
 
 REASON = "_reason.json"

@@ -8,7 +8,7 @@ that opens the warehouse: the status is there while a build runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -103,11 +103,15 @@ class NewLeadsStatus:
     """Say how long the lane's leads took, from creation to acknowledgement; None without any.
 
     `leads` were acknowledged in the 24 hours before the lane's last tick.
+    `waiting` weren't by then, `waiting_refused` of them because Salesforce refused them.
     """
 
-    leads: int
-    p50_seconds: float | None
-    p99_seconds: float | None
+    leads: int = 0
+    p50_seconds: float | None = None
+    p99_seconds: float | None = None
+    waiting: int = 0
+    waiting_refused: int = 0
+    oldest_waiting_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class StatusReport:
     steps: tuple[StepStatus, ...]
     claims_overdue: int = 0
     claims_open_items: int = 0
-    new_leads: NewLeadsStatus = field(default_factory=lambda: NewLeadsStatus(0, None, None))
+    new_leads: NewLeadsStatus = field(default_factory=NewLeadsStatus)
 
     @property
     def stale_sources(self) -> tuple[str, ...]:
@@ -292,7 +296,8 @@ def _pushes(runs: list[RunRecord]) -> tuple[PushStatus, ...]:
 def _new_leads(runs: list[RunRecord]) -> NewLeadsStatus:
     ticks = [run for run in runs if run.step == f"{_PUSH}{NEW_LEADS}"]
     told = ticks[-1].report.get("latency", {}) if ticks else {}
-    return NewLeadsStatus(told.get("leads", 0), told.get("p50_seconds"), told.get("p99_seconds"))
+    names = [one.name for one in fields(NewLeadsStatus)]
+    return NewLeadsStatus(**{name: told[name] for name in names if name in told})
 
 
 def _allowance(runs: list[RunRecord]) -> AllowanceStatus:

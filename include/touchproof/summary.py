@@ -297,6 +297,11 @@ def _pushes(status: StatusReport, console: Console) -> None:
                 f"  {took.leads:,} new leads in 24 hours, from creation to acknowledgement "
                 f"{took.p50_seconds:,.0f} s (p50), {took.p99_seconds:,.0f} s (p99)"
             )
+        if push.lane == NEW_LEADS and took.waiting:
+            console.print(
+                f"  {took.waiting:,} new leads wait, {took.waiting_refused:,} of them refused; at "
+                f"the last tick the oldest was {took.oldest_waiting_seconds:,.0f} s old"
+            )
     if status.allowance.max:
         console.print(f"  Allowance: {status.allowance.used or 0:,} of {status.allowance.max:,}")
 

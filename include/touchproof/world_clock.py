@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 
 from touchproof.clock import Clock, system_clock
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError
-from touchproof.landing import write_atomically
 from touchproof.settings import Settings
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
-from touchproof.landing import write_atomically
+from touchproof.durable import write_atomically
 
 WORLD_START = date(2026, 3, 1)
 

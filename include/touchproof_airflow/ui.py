@@ -20,8 +20,8 @@ from pathlib import Path
 
 import requests
 
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError, TouchproofError
-from touchproof.landing import write_atomically
 from touchproof.settings import Settings
 from touchproof_airflow import environment, preparing, pretend
 

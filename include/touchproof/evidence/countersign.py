@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from touchproof.clock import Clock
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError, CheckFailedError
 from touchproof.evidence import pack_format as form
 from touchproof.evidence.keys import BANK, PublicKey, load_public, publish_key
@@ -112,8 +113,6 @@ def keep(target: Path, content: bytes) -> None:
     Raises:
         CheckFailedError: If another one is there.
     """
-    from touchproof.landing import write_atomically
-
     if target.exists():
         if target.read_bytes() == content:
             return

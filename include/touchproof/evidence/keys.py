@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError
 from touchproof.evidence.pack_format import sha256, utc_text
 
@@ -254,7 +255,5 @@ def end_key(folder: Path, key_id: str, valid_to: datetime) -> PublicKey:
 
 
 def _write(path: Path, key: PublicKey) -> None:
-    from touchproof.landing import write_atomically  # loads Arrow, which checking doesn't need
-
     write_atomically(path, key_bytes(key))
     path.chmod(0o444)

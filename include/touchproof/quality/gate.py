@@ -15,8 +15,9 @@ from dataclasses import asdict
 from datetime import date
 
 from touchproof.clock import Clock
+from touchproof.durable import write_atomically
 from touchproof.errors import GateFailedError
-from touchproof.landing import Landing, write_atomically
+from touchproof.landing import Landing
 from touchproof.quality.judgement import Judgement, let_released_pass
 from touchproof.quality.report import EntityGate, GateReport, report_of
 from touchproof.quality.suites import suite_of

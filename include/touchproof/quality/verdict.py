@@ -11,7 +11,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from touchproof.landing import VERDICT, Batch, write_atomically
+from touchproof.durable import write_atomically
+from touchproof.landing import VERDICT, Batch
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,11 @@ class SalesforceCallError(SalesforceError):
         """Tell whether Salesforce may have done what was asked although we have no answer."""
         return self.code != UNREACHED and (self.status is None or self.status >= 500)
 
+    @property
+    def is_denied(self) -> bool:
+        """Tell whether this call is refused for what it asks, or for want of a right."""
+        return not self.is_transient and self.status in (400, 403, 404)
+
 
 class JobNotEndedError(SalesforceError):
     """Report a job that hasn't ended in time; the next push looks at it again."""

@@ -166,7 +166,7 @@ class Client:
 
     def describe(self, object_name: str) -> dict[str, Any]:
         """Return the describe of one object, as Salesforce answers it."""
-        return self._transport.json("GET", f"sobjects/{object_name}/describe", dict)
+        return self._transport.json("GET", f"sobjects/{object_name}/describe", _described)
 
     def query(self, soql: str, *, include_deleted: bool = False) -> list[dict[str, Any]]:
         """Return all rows of a small REST query (2,000 rows a call).
@@ -372,6 +372,11 @@ def _limits(answer: Any) -> dict[str, LimitUsage]:
         for name, entry in answer.items()
         if isinstance(entry, dict) and "Max" in entry and "Remaining" in entry
     }
+
+
+def _described(answer: Any) -> dict[str, Any]:
+    """Return a describe; one that names no fields is none."""
+    return {**answer, "fields": [{**field, "name": field["name"]} for field in answer["fields"]]}
 
 
 def _upsert_results(answer: Any) -> list[UpsertResult]:

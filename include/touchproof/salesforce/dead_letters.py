@@ -38,7 +38,10 @@ class DeadLetter:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Name one record that a job didn't write, with Salesforce's code and the fields it names."""
+    """Name one record that a job didn't write, with Salesforce's code and the fields it names.
+
+    `salesforce_id` of a refused new lead is the record that a duplicate rule found, if that is why.
+    """
 
     object: str
     record: str

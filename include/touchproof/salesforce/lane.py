@@ -145,7 +145,7 @@ def _idle(choice: LaneChoice, plan: LanePlan) -> LaneReport:
         skipped=plan.refused,
         dead_letters=len(list_dead_letters(choice.ledger, choice.org_id)),
         waiting_reason=_WAITING if deferred else None,
-        latency=lane_latency(choice.ledger, choice.clock()),
+        latency=lane_latency(choice.ledger, choice.org_id, choice.clock(), plan.missing),
     )
 
 

@@ -7,21 +7,25 @@ call that fails (lane_tick.py), the ledger (lane_outbox.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from touchproof.salesforce.answers import SalesforceCallError, UpsertResult
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
+from touchproof.salesforce.error_actions import DUPLICATE_UNROUTABLE
 from touchproof.salesforce.lane_outbox import LaneOutcome
-from touchproof.salesforce.lane_plan import LEAD
+from touchproof.salesforce.lane_plan import LEAD, takes_opt_out
 from touchproof.salesforce.moves import Record, ask_moves, may_have_moved, query_in
+from touchproof.salesforce.org_model import ACCOUNT, CONTACT
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
 from touchproof.salesforce.rules import KEY_FIELD, FieldRule
 from touchproof.settings import OrgModel
 
 DUPLICATES = "DUPLICATES_DETECTED"
+_ROUTES = (ACCOUNT, CONTACT, LEAD)
+"""Objects that may stand for a new lead, first the one that counts most."""
 _UNKNOWN = "UNKNOWN"
 
 
@@ -62,9 +66,10 @@ def send(
     pairs = list(zip(rows, answers, strict=True))
     written = tuple((row, one.id or row.record) for row, one in pairs if one.success)
     failed = [(row, one) for row, one in pairs if not one.success]
-    routed = [] if is_update else [(row, one.matches[0]) for row, one in failed if _is_known(one)]
-    refused = [_refused(job, row, one) for row, one in failed if is_update or not _is_known(one)]
-    return LaneOutcome(written, tuple(routed), tuple(refused))
+    routes = {} if is_update else _routes(failed, rules)
+    routed = tuple((row, routes[row.record]) for row, _ in failed if row.record in routes)
+    refused = tuple(_refused(job, row, one) for row, one in failed if row.record not in routes)
+    return LaneOutcome(written, routed, refused)
 
 
 def follow_moves(
@@ -126,9 +131,24 @@ def _values(row: OutboxRow, booleans: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _is_known(result: UpsertResult) -> bool:
-    """Tell whether a duplicate rule named the record that the org has instead."""
-    return _code(result) == DUPLICATES and bool(result.matches)
+def _routes(
+    failed: Iterable[tuple[OutboxRow, UpsertResult]], rules: Sequence[FieldRule]
+) -> dict[str, Record]:
+    """Return the records that stand for new leads, by the leads' keys, where an opt-out can go.
+
+    Of several records that a duplicate rule names, the customer's counts before a lead, then the
+    lowest Id: the same answer has the same route, whatever its order.
+    """
+    found = {}
+    for row, result in failed:
+        ranked = sorted(
+            (_ROUTES.index(name), name, record)
+            for name, record in result.matches
+            if _code(result) == DUPLICATES and name in _ROUTES and takes_opt_out(name, rules)
+        )
+        if ranked:
+            found[row.record] = ranked[0][1:]
+    return found
 
 
 def _code(result: UpsertResult) -> str:
@@ -137,4 +157,7 @@ def _code(result: UpsertResult) -> str:
 
 def _refused(job: OutboxJob, row: OutboxRow, result: UpsertResult) -> tuple[OutboxRow, Refusal]:
     fields = result.errors[0].fields if result.errors else ()
-    return row, Refusal(job.object, row.record, row.salesforce_id, _code(result), fields)
+    code, record = _code(result), row.salesforce_id
+    if job.operation != "update" and code == DUPLICATES and result.matches:
+        code, record = DUPLICATE_UNROUTABLE, min(result.matches)[1]
+    return row, Refusal(job.object, row.record, record, code, fields)

@@ -18,6 +18,7 @@ from touchproof.ledger.records import FieldValues
 from touchproof.salesforce.lane_known import Known, KnownRecord
 from touchproof.salesforce.lane_landed import ConsentWord, EmailState, Landed, LandedRequest
 from touchproof.salesforce.org_model import ACCOUNT, person_field
+from touchproof.salesforce.rules import FieldRule, written_fields
 
 LEAD = "Lead"
 OPT_OUT: Mapping[str, str] = {
@@ -68,6 +69,7 @@ class LanePlan:
     Args:
         opt_outs: Records to opt out, by object and Id.
         creations: Leads to make, oldest request first.
+        missing: Leads that consent allows and the CRM lacks, those that can't go now among them.
         held: Leads that consent holds back.
         waiting: Records that another push has in its outbox just now.
         refused: Records that Salesforce refused before and would refuse again.
@@ -75,6 +77,7 @@ class LanePlan:
 
     opt_outs: tuple[OptOut, ...] = ()
     creations: tuple[LandedRequest, ...] = ()
+    missing: tuple[LandedRequest, ...] = ()
     held: int = 0
     waiting: int = 0
     refused: int = 0
@@ -138,6 +141,7 @@ def plan_lane(
     """
     opt_outs: set[OptOut] = set()
     creations: list[LandedRequest] = []
+    missing: list[LandedRequest] = []
     held = waiting = refused = 0
     for person in people_of(landed, known, view.suppressed):
         if person.state == "opted_out":
@@ -154,6 +158,8 @@ def plan_lane(
         first = _missing_lead(person, view)
         if first is None:
             continue
+        if person.state == "opted_in":
+            missing.append(first)
         if any((LEAD, key) in view.busy for key in person.source_keys):
             waiting += 1
         elif any((LEAD, key) in view.refused for key in person.source_keys):
@@ -165,6 +171,7 @@ def plan_lane(
     return LanePlan(
         opt_outs=tuple(sorted(opt_outs, key=lambda one: (one.object, one.salesforce_id))),
         creations=tuple(sorted(creations, key=_order)),
+        missing=tuple(sorted(missing, key=_order)),
         held=held,
         waiting=waiting,
         refused=refused,
@@ -179,6 +186,12 @@ def opt_out_of(object_name: str) -> Mapping[str, str]:
 def is_opt_out(values: Mapping[str, Any]) -> bool:
     """Tell whether a row says that its person wants no e-mails."""
     return any(values.get(name) == value for name, value in EVERY_OPT_OUT.items())
+
+
+def takes_opt_out(object_name: str, rules: Sequence[FieldRule]) -> bool:
+    """Tell whether we may write an opt-out to records of an object."""
+    writable = {rule.field for rule in written_fields(rules, object_name)}
+    return bool(allowed(opt_out_of(object_name), writable))
 
 
 def allowed(values: FieldValues, writable: Collection[str]) -> FieldValues:

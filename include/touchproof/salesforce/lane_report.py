@@ -33,7 +33,7 @@ class LaneReport:
         resumed: Records of an earlier tick whose answer was lost, settled first.
         dead_letters: Open ones after this tick.
         push_calls: Requests that counted against the allowance; token requests apart.
-        latency: Of the leads of the last 24 hours.
+        latency: Of the leads of the last 24 hours, and of those that wait.
     """
 
     night: date | None

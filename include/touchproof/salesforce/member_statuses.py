@@ -5,23 +5,29 @@ wanted (the sync model), sending them (perform.py).
 
 A status can't have our key, so it is made by insert, and a second insert is refused. Nothing else
 reads them from the org; a look costs one call, on those nights only in which a campaign gets its
-first member of ours.
+first member of ours. Where the look is refused the insert is tried all the same: a status that is
+there becomes a dead letter, and nothing else waits for it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from touchproof.salesforce.client import Client, soql_literal
+from touchproof.salesforce.answers import SalesforceCallError
+from touchproof.salesforce.client import Client
+from touchproof.salesforce.moves import query_in
 from touchproof.salesforce.observe import Observation
 from touchproof.salesforce.outbox import Outbox
 from touchproof.salesforce.plan import PushPlan
 from touchproof.salesforce.rules import KEY_FIELD
 from touchproof.salesforce.tables import Rows, fresh_path
+
+logger = logging.getLogger(__name__)
 
 OBJECT = "CampaignMemberStatus"
 
@@ -37,6 +43,9 @@ def learn_statuses(
         plan: What would be sent.
         at: Moment of the look.
         folder: For the file of what was read.
+
+    Raises:
+        SalesforceCallError: If the query isn't answered.
     """
     wanted = {
         (row["record"], row["Label"])
@@ -46,15 +55,16 @@ def learn_statuses(
     }
     if not wanted:
         return 0
-    labels = ", ".join(sorted({soql_literal(label) for _, label in wanted}))
-    found = [
-        row
-        for row in client.query(
-            f"SELECT Id, CampaignId, Label, HasResponded FROM {OBJECT}"  # noqa: S608  quoted labels
-            f" WHERE Label IN ({labels})"
-        )
-        if (row["CampaignId"], row["Label"]) in wanted
-    ]
+    labels = {label for _, label in wanted}
+    columns = ("Id", "CampaignId", "Label", "HasResponded")
+    try:
+        asked = list(query_in(client, OBJECT, "Label", labels, columns))
+    except SalesforceCallError as error:
+        if not error.is_denied:
+            raise
+        logger.warning("Salesforce doesn't show the statuses of campaigns: %s", error.code)
+        return 0
+    found = [row for row in asked if (row["CampaignId"], row["Label"]) in wanted]
     rows = [
         {
             "object": OBJECT,

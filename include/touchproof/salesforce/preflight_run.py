@@ -222,7 +222,7 @@ def _readable(client: Client, soql: str) -> list[dict[str, Any]] | None:
     try:
         return client.tooling_query(soql)
     except SalesforceCallError as error:
-        if error.is_transient or error.status not in (400, 403, 404):
+        if not error.is_denied:
             raise
         return None
 

@@ -21,8 +21,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
+from touchproof.durable import write_atomically
 from touchproof.errors import SourceUnavailableError
-from touchproof.landing import Window, write_atomically
+from touchproof.landing import Window
 from touchproof.sources.definition import EntityDefinition
 
 MEMORY = "_arrivals.json"

@@ -129,7 +129,11 @@ class Control:
     # Rules of the org
 
     def duplicate_rule(
-        self, object_name: str, *fields: str, action: Literal["block", "alert"] = "block"
+        self,
+        object_name: str,
+        *fields: str,
+        action: Literal["block", "alert"] = "block",
+        among: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         """Refuse a record that agrees with another in all fields: DUPLICATES_DETECTED.
 
@@ -138,8 +142,11 @@ class Control:
             fields: API names of the fields that must agree.
             action: `alert` lets a request with `Sforce-Duplicate-Rule-Header: allowSave=true`
                 save all the same.
+            among: Objects whose records are looked at, each with its fields in the order of
+                `fields`; by default the object itself.
         """
-        self._rule(object_name, "duplicate", fields, action=action)
+        looked_at = {name: list(those) for name, those in (among or {}).items()}
+        self._rule(object_name, "duplicate", fields, action=action, among=looked_at)
 
     def validation_rule(self, object_name: str, field: str, pattern: str, message: str) -> None:
         """Refuse a record whose field matches a regular expression as a whole."""

@@ -88,8 +88,10 @@ STEPS: Mapping[str, tuple[str, str]] = {
     "failed results": ("GET", "jobs/ingest/*/failedResults"),
     "unprocessed records": ("GET", "jobs/ingest/*/unprocessedRecords"),
     "collections": ("PATCH", "composite/sobjects/*/*"),
+    "describe": ("GET", "sobjects/*/describe"),
     "query": ("GET", "query"),
     "query all": ("GET", "queryAll"),
+    "tooling query": ("GET", "tooling/query"),
 }
 """Method and path of the steps of a push, by name."""
 

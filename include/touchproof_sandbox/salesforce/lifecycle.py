@@ -32,8 +32,8 @@ import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from touchproof.durable import write_atomically
 from touchproof.errors import BadInputError, LockTimeoutError, TouchproofError
-from touchproof.landing import write_atomically
 from touchproof_sandbox.salesforce.app import build_app
 from touchproof_sandbox.salesforce.org import Credentials, Org
 from touchproof_sandbox.salesforce.schema import ORG_ID

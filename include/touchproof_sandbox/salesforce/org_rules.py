@@ -42,8 +42,9 @@ def add_rule(
         object_name: API name of the object.
         kind: One of `RULE_KINDS`.
         fields: API names of its fields: all that must agree of a duplicate, else the one.
-        options: `action` (block, alert) of a duplicate rule; `pattern` and `message` of a
-            validation rule; `values` of a picklist; `model` of sharing, which is only told.
+        options: `action` (block, alert) and `among` (fields by object, in the order of `fields`)
+            of a duplicate rule; `pattern` and `message` of a validation rule; `values` of a
+            picklist; `model` of sharing, which is only told.
     """
     storage.db.execute(
         "insert into org_rules (object, kind, options) values (?, ?, ?)",
@@ -110,16 +111,27 @@ class OrgRules:
             return None
         if self._allow_duplicates and options["action"] == _ALERT:
             return None
-        condition = " and ".join(f'lower(trim("{name}")) = ?' for name in fields)
-        found = self._storage.db.execute(
-            f'select Id from "{self._sobject.name}" where {condition}'  # noqa: S608  declared names
-            " and IsDeleted = 'false' and Id is not ? order by Id",
-            (*wanted, record["Id"]),
-        ).fetchall()
+        among: Mapping[str, Sequence[str]] = options.get("among") or {self._sobject.name: fields}
+        found = {
+            name: ids
+            for name, those in among.items()
+            if (ids := self._matching(name, those, wanted, record["Id"]))
+        }
         if not found:
             return None
-        matches = _matches(self._sobject.name, options, [row["Id"] for row in found])
-        return replace(Refusal("DUPLICATES_DETECTED", _FOUND), duplicates=matches)
+        told = _duplicates(self._sobject.name, options, found)
+        return replace(Refusal("DUPLICATES_DETECTED", _FOUND), duplicates=told)
+
+    def _matching(
+        self, object_name: str, fields: Sequence[str], wanted: Sequence[str], but: str | None
+    ) -> list[str]:
+        condition = " and ".join(f'lower(trim("{name}")) = ?' for name in fields)
+        found = self._storage.db.execute(
+            f'select Id from "{object_name}" where {condition}'  # noqa: S608  declared names
+            " and IsDeleted = 'false' and Id is not ? order by Id",
+            (*wanted, but),
+        )
+        return [row["Id"] for row in found]
 
 
 def _picklist(options: Mapping[str, Any], row: Row, record: Record) -> Refusal | None:
@@ -163,8 +175,20 @@ def _folded(value: str | None) -> str:
     return (value or "").strip().lower()
 
 
-def _matches(object_name: str, options: Mapping[str, Any], ids: Sequence[str]) -> dict[str, Any]:
-    """Return what a duplicate error tells of the records that it found."""
+def _duplicates(
+    object_name: str, options: Mapping[str, Any], found: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """Return what a duplicate error tells of the records that it found, by object."""
+    return {
+        "allowSave": options["action"] == _ALERT,
+        "duplicateRule": f"{object_name}_Duplicate_Rule",
+        "duplicateRuleEntityType": object_name,
+        "errorMessage": _FOUND,
+        "matchResults": [_match_result(name, ids) for name, ids in found.items()],
+    }
+
+
+def _match_result(object_name: str, ids: Sequence[str]) -> dict[str, Any]:
     place = f"/services/data/v{API_VERSION}/sobjects/{object_name}"
     records = [
         {
@@ -178,7 +202,7 @@ def _matches(object_name: str, options: Mapping[str, Any], ids: Sequence[str]) -
         }
         for found in ids
     ]
-    result = {
+    return {
         "entityType": object_name,
         "errors": [],
         "matchEngine": "ExactMatchEngine",
@@ -186,11 +210,4 @@ def _matches(object_name: str, options: Mapping[str, Any], ids: Sequence[str]) -
         "rule": f"{object_name}_Matching_Rule",
         "size": len(ids),
         "success": True,
-    }
-    return {
-        "allowSave": options["action"] == _ALERT,
-        "duplicateRule": f"{object_name}_Duplicate_Rule",
-        "duplicateRuleEntityType": object_name,
-        "errorMessage": _FOUND,
-        "matchResults": [result],
     }

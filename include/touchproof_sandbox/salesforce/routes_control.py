@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from touchproof_sandbox.salesforce.jobs import JOB_EFFECTS
 from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.org_rules import RULE_KINDS, add_rule, remove_rules
 from touchproof_sandbox.salesforce.routing import json_object
+from touchproof_sandbox.salesforce.schema import SObject
 from touchproof_sandbox.salesforce.seeding import apply_changes, seed_folder
 from touchproof_sandbox.salesforce.serving import EFFECTS
 from touchproof_sandbox.salesforce.storage import format_moment
@@ -119,11 +120,18 @@ async def _add_rule(org: Org, request: Request) -> dict[str, Any]:
     sobject = sobject_of(rule["object"])
     if rule["kind"] not in RULE_KINDS:
         raise ApiError(400, "UNKNOWN_RULE", f"there is no kind of rule {rule['kind']}")
-    unknown = [name for name in rule["fields"] if name not in sobject.by_name]
+    options = rule.get("options", {})
+    _require_fields(sobject, rule["fields"])
+    for name, fields in options.get("among", {}).items():
+        _require_fields(sobject_of(name), fields)
+    add_rule(org.storage, sobject.name, rule["kind"], rule["fields"], options)
+    return {"rules": True}
+
+
+def _require_fields(sobject: SObject, names: Sequence[str]) -> None:
+    unknown = [name for name in names if name not in sobject.by_name]
     if unknown:
         raise ApiError(400, "INVALID_FIELD", f"{sobject.name} has no field {', '.join(unknown)}")
-    add_rule(org.storage, sobject.name, rule["kind"], rule["fields"], rule.get("options", {}))
-    return {"rules": True}
 
 
 async def _remove_rules(org: Org, request: Request) -> dict[str, Any]:

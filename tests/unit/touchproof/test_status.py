@@ -93,10 +93,33 @@ def test_the_lanes_latency_is_that_of_its_last_tick(
         night.record_run(NIGHT, "push:new-leads", "ok", {"latency": took}, fixed_clock())
     content = status_json(collect_status(settings))
     jsonschema.validate(content, SCHEMA)
-    assert content["new_leads"] == {"leads": 4, "p50_seconds": 61.5, "p99_seconds": 88.0}
+    assert content["new_leads"] == {
+        "leads": 4,
+        "p50_seconds": 61.5,
+        "p99_seconds": 88.0,
+        "waiting": 0,
+        "waiting_refused": 0,
+        "oldest_waiting_seconds": None,
+    }
     out = StringIO()
     print_status(collect_status(settings), Console(file=out, width=100, highlight=False))
     assert "4 new leads in 24 hours" in out.getvalue() and "88 s (p99)" in out.getvalue()
+
+
+def test_leads_that_wait_are_shown_where_none_was_acknowledged(
+    settings: Settings, night: Ledger, fixed_clock: Callable[[], datetime]
+) -> None:
+    waits = {"leads": 0, "waiting": 3, "waiting_refused": 1, "oldest_waiting_seconds": 5_400.0}
+    night.record_run(NIGHT, "push:new-leads", "waiting", {"latency": waits}, fixed_clock())
+
+    status = collect_status(settings)
+
+    jsonschema.validate(status_json(status), SCHEMA)
+    assert (status.new_leads.waiting, status.new_leads.oldest_waiting_seconds) == (3, 5_400.0)
+    out = StringIO()
+    print_status(status, Console(file=out, width=100, highlight=False))
+    assert "3 new leads wait, 1 of them refused" in out.getvalue()
+    assert "5,400 s old" in out.getvalue()
 
 
 def test_a_status_with_a_foreign_member_would_break_the_schema(settings: Settings) -> None:

@@ -47,6 +47,15 @@ def night_world(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> N
 
 
 @pytest.fixture(scope="session")
+def reading_night(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> NightWorld:
+    """Return a small night before whose push the org is read; reset it before each use."""
+    folder = tmp_path_factory.mktemp("reading_night")
+    crm = _crm(folder / "data", crm_server)
+    sizes = {"leads": 4, "creations": 2, "contacts": 0, "campaigns": 3, "statuses": 2}
+    return NightWorld.make(crm, folder / "template", **sizes, is_checked=False)
+
+
+@pytest.fixture(scope="session")
 def large_night(tmp_path_factory: pytest.TempPathFactory, crm_server: Path) -> NightWorld:
     """Return a night of three objects, two jobs each; reset it before each use."""
     folder = tmp_path_factory.mktemp("large_night")

@@ -1,7 +1,7 @@
-"""The one hook that numbers every durable step of a push.
+"""The one hook that numbers every durable step of a push or a tick.
 
-A step is what a killed process may have done or not: a commit of the ledger, a rename with fsync,
-a request that is sent, an answer that is received. The hook is called before and after each.
+A step is what a killed process may have done or not: a commit of the ledger, a rename, a request
+that is sent, an answer that is received. The hook is called before and after each.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 from unittest import mock
 
 from sqlalchemy.engine.default import DefaultDialect
 from urllib3.connection import HTTPConnection
-
-from touchproof import durable
 
 Moment = Literal["before", "after"]
 _ID = re.compile(r"/[0-9A-Za-z]{18}(?=/|$)")
@@ -59,16 +58,16 @@ def numbered(hook: Hook) -> Iterator[None]:
     def do_commit(self: Any, connection: Any) -> Any:
         return step("commit", lambda: committing(self, connection))
 
-    def rename(*arguments: Any) -> Any:
-        return step("rename", lambda: renaming(*arguments))
+    def replace(source: Path, target: Path) -> Any:
+        return step(f"rename to {target.name}", lambda: renaming(source, target))
 
     sending, receiving = HTTPConnection.request, HTTPConnection.getresponse
-    committing, renaming = DefaultDialect.do_commit, durable.rename
+    committing, renaming = DefaultDialect.do_commit, Path.replace
     with (
         mock.patch.object(HTTPConnection, "request", request),
         mock.patch.object(HTTPConnection, "getresponse", getresponse),
         mock.patch.object(DefaultDialect, "do_commit", do_commit),
-        mock.patch.object(durable, "rename", rename),
+        mock.patch.object(Path, "replace", replace),
     ):
         yield
 
@@ -84,6 +83,11 @@ def recorded() -> Iterator[list[Step]]:
 
     with numbered(record):
         yield steps
+
+
+def kinds_of(steps: Sequence[Step]) -> set[str]:
+    """Return the kinds of steps that were seen: commit, rename, send, receive."""
+    return {step.what.split()[0] for step in steps}
 
 
 def occurrence_of(steps: Sequence[Step], what: str, occurrence: int) -> Step:

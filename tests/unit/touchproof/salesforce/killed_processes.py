@@ -18,10 +18,11 @@ from unittest import mock
 
 from beginning import Beginning
 from durable_steps import Moment, Step, numbered
+from lane_world import LANE_SOURCES
 
 from touchproof.salesforce import budget, perform
 from touchproof.salesforce.compare import PlanGroup
-from touchproof.salesforce.lane import run_lane
+from touchproof.salesforce.lane import extract_for_lane, run_lane
 from touchproof.salesforce.push import run_push
 from touchproof.salesforce.wire import MAX_JOB_BYTES, Chunk, job_chunks
 from touchproof.settings import Settings
@@ -64,7 +65,7 @@ def kill_a_push(settings: Settings, night: date, step: Step, moment: Moment) -> 
 
 
 def kill_a_tick(settings: Settings, now: datetime, step: Step, moment: Moment) -> None:
-    """Run a tick of the lane of new leads in a process that dies there; as `kill_a_push`."""
+    """Extract and run a tick of the lane in a process that dies there; as `kill_a_push`."""
     _kill(_tick, (settings, now), step, moment)
 
 
@@ -96,6 +97,8 @@ def _push(settings: Settings, night: date) -> None:
 
 
 def _tick(settings: Settings, now: datetime) -> None:
+    for source in LANE_SOURCES:
+        extract_for_lane(source, settings, lambda: now)
     run_lane(settings, lambda: now, sleep=lambda _: None, jitter=lambda: 0.5)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -195,6 +196,10 @@ class LaneDay:
             self.people[name].words.append(word)
             self.people[name].said_at = at
         self._unlanded.clear()
+
+    def forget_landing(self) -> None:
+        """Let nothing have landed: the files are there and not extracted yet."""
+        shutil.rmtree(self.world.settings.paths.landing)
 
     def make(self, object_name: str, **values: Any) -> str:
         """Make a record as a CRM user does; return its Id."""

@@ -26,6 +26,7 @@ from touchproof.sources.app import CONSENTS, REGISTRATIONS
 from touchproof.sources.definition import EntityDefinition
 from touchproof.sources.web_forms import SUBMISSIONS
 
+LANE_SOURCES = ("app", "web_forms")
 NOON = datetime(2026, 6, 29, 16, tzinfo=UTC)
 _PEOPLE = pa.schema(
     [
@@ -198,7 +199,11 @@ class LaneWorld:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{entity.entity}_{day:%Y%m%d}.csv.gz"
             path.write_bytes(gzip.compress(_csv(entity.schema.names, rows).encode(), mtime=0))
-        for source in ("app", "web_forms"):
+        self.extract()
+
+    def extract(self) -> None:
+        """Land what the files hold by now, as the lane's DAG does before each tick."""
+        for source in LANE_SOURCES:
             extract_for_lane(source, self.settings, self.clock)
 
     def tick(self, **options: Any) -> LaneReport:

@@ -41,12 +41,23 @@ class NightWorld:
 
     @classmethod
     def make(
-        cls, crm: Crm, template: Path, *, leads: int, creations: int, contacts: int, campaigns: int
+        cls,
+        crm: Crm,
+        template: Path,
+        *,
+        leads: int,
+        creations: int,
+        contacts: int,
+        campaigns: int,
+        statuses: int = 0,
+        is_checked: bool = True,
     ) -> NightWorld:
         """Make the org and publish a night.
 
         Leads get consent and are created, campaigns get values, contacts both; so there is a job
         for the consent of leads and of contacts, one for creations, and one for each one's values.
+        The first `statuses` campaigns get a member status, which the push looks for in the org.
+        `is_checked` tells whether a preflight was passed; else the push asks the org first.
         """
         sizes = {"Lead": leads, "Contact": contacts, "Campaign": campaigns}
         changes = [
@@ -56,9 +67,12 @@ class NightWorld:
         ]
         wanted: dict[tuple[str, str], dict[str, str]] = {}
         ids = iter(crm.control.apply(changes))
-        for name, size in sizes.items():
-            for number in range(size):
-                _want_update(crm, wanted, name, next(ids), number)
+        made = {name: [next(ids) for _ in range(size)] for name, size in sizes.items()}
+        for name, those in made.items():
+            for number, record in enumerate(those):
+                _want_update(crm, wanted, name, record, number)
+        for campaign in made["Campaign"][:statuses]:
+            crm.want("sync_statuses", record_key=campaign, Label="Engaged", HasResponded="false")
         for number in range(creations):
             values = {
                 "Touchproof_Stage__c": "new",
@@ -68,8 +82,8 @@ class NightWorld:
             row = {"record_key": f"app:{number}", **values}
             crm.rows.setdefault("sync_lead_attributes", []).append(row)
             wanted["Lead", f"app:{number}"] = values
-        crm.publish()
-        records = Counter(sizes) + Counter(Lead=creations)
+        crm.publish(is_checked=is_checked)
+        records = Counter(sizes) + Counter(Lead=creations, CampaignMemberStatus=statuses)
         return cls(crm, Beginning(crm, template, changes, NIGHTLY), wanted, records)
 
     def reset(self) -> None:

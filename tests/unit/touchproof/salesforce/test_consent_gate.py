@@ -246,7 +246,7 @@ def test_an_opt_out_waits_for_no_other_call(world: LaneWorld, calls: Calls) -> N
     crm.want("sync_lead_consent", salesforce_id=ann, may_market=False, **OPTED_OUT)
     crm.want("sync_contact_consent", salesforce_id=crm.contact(), may_market=False, **OPTED_OUT)
     world.hand_over()
-    crm.control.answer_error(calls, 400, "INVALID_TYPE")
+    crm.control.answer_html(calls, 500)
 
     with pytest.raises(PushFailedError) as caught:
         push(world)

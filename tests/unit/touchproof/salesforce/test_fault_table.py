@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -41,6 +41,7 @@ class Case:
         plant: Plans it.
         ends: How each push under the fault ends: `ok`, `failed`, or `stopped` before any plan.
         is_large: Whether jobs go by create, upload and close rather than by one call.
+        is_reading: Whether the push has to ask the org about itself first.
         letters: Dead letters open then.
         timeouts: The client's, where it must not wait.
         around: What else goes on during these pushes.
@@ -50,6 +51,7 @@ class Case:
     plant: Callable[[Control], Any]
     ends: tuple[str, ...] = ("ok",)
     is_large: bool = False
+    is_reading: bool = False
     letters: int = 0
     timeouts: tuple[float, float] | None = None
     around: Callable[[NightWorld], AbstractContextManager[None]] = lambda _: nullcontext()
@@ -72,6 +74,11 @@ def refused_rows(control: Control) -> None:
     """Refuse two creations, so that the push reads failed results."""
     for number in (1, 2):
         control.refuse("Lead", "Touchproof_Key__c", f"app:{number}", "STRING_TOO_LONG")
+
+
+def moved_lead(control: Control) -> None:
+    """Refuse an opt-out as if its lead were deleted, so that the push asks what became of it."""
+    control.refuse("Lead", "LastName", "Lead 3", "ENTITY_IS_DELETED", times=1)
 
 
 def failing_job(control: Control) -> None:
@@ -430,15 +437,42 @@ ROWS = [
         letters=1,
     ),
 ]
+READ_FAULTS: list[tuple[str, Callable[[Control, Calls], Any]]] = [
+    ("refused", lambda c, calls: c.answer_error(calls, 403, "INSUFFICIENT_ACCESS")),
+    ("cut in the answer", lambda c, calls: c.cut(calls, "in_answer")),
+    ("500", lambda c, calls: c.answer_html(calls, 500)),
+    ("500 for long", lambda c, calls: c.answer_html(replace(calls, times=5), 500)),
+    ("other shape", lambda c, calls: c.answer_unreadable(calls, body="{}")),
+    ("session expired", lambda c, calls: c.expire_sessions_at(calls)),
+]
+STOPS = {"500 for long": "stopped"}
+READS = [
+    Case(f"{name}: {what}", partial(plant, calls=calls), (ends.get(what, "ok"),), is_reading=True)
+    for name, calls, ends in [
+        ("preflight describe", step("describe", after=1), {"refused": "stopped"} | STOPS),
+        ("preflight tooling query", step("tooling query"), STOPS),
+        ("statuses query", step("query"), STOPS),
+    ]
+    for what, plant in READ_FAULTS
+] + [
+    Case(
+        f"moved records query: {what}",
+        several(moved_lead, partial(plant, calls=step("query all"))),
+        ("failed" if what in ("refused", "500 for long") else "ok",),
+        letters=1,
+    )
+    for what, plant in READ_FAULTS
+]
 CASES = [
-    *LOGIN, *LIMITS, *LISTING, *CREATING, *UPLOADING, *CLOSING, *POLLING, *RESULTS, *ROWS
+    *LOGIN, *LIMITS, *LISTING, *CREATING, *UPLOADING, *CLOSING, *POLLING, *RESULTS, *ROWS, *READS
 ]  # fmt: skip
 
 NOT_MET = {
     "Collections: any": "the nightly lane sends jobs only",
     "duplicate header ignored": "Bulk API 2.0 has no such header",
     "300 several records for one key": "Bulk API 2.0 refuses the row, not the call",
-    "query job: any": "a push reads nothing; `push reconcile` and the extract do",
+    "query job: any": "a push asks by small REST queries; `push reconcile --ask-org` and the "
+    "extract read in jobs",
     "multipart create: more than 100,000 characters": "such a job goes by upload",
     "upload sent twice": "an upload that may have arrived isn't repeated; its job is aborted",
 }
@@ -466,6 +500,9 @@ SAMPLE = {
     "unprocessed records: without a row",
     "row: locked, and the answer to its retry lost",
     "row: duplicate rule",
+    "preflight describe: other shape",
+    "statuses query: refused",
+    "moved records query: 500 for long",
 }
 """One of each kind; the others are long."""
 
@@ -485,9 +522,13 @@ def test_the_table_has_its_40_cases_and_a_reason_for_the_others() -> None:
     ],
 )
 def test_a_night_comes_true_after(
-    case: Case, night_world: NightWorld, monkeypatch: pytest.MonkeyPatch
+    case: Case,
+    night_world: NightWorld,
+    reading_night: NightWorld,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    world, control = night_world, night_world.crm.control
+    world = reading_night if case.is_reading else night_world
+    control = world.crm.control
     world.reset()
     if case.is_large:
         monkeypatch.setattr(budget, "MULTIPART_MAX_CHARACTERS", 0)

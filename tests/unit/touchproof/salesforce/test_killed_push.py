@@ -10,7 +10,7 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from durable_steps import Moment, Step, at_each, occurrence_of, recorded
+from durable_steps import Moment, Step, at_each, kinds_of, occurrence_of, recorded
 from killed_processes import kill_a_push, small_jobs
 from night_world import NightWorld
 
@@ -67,6 +67,7 @@ def test_the_recording_run_has_the_workload_and_the_steps(
 
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
     assert len(steps) >= 60
+    assert kinds_of(steps) == {"commit", "send", "receive"}  # a push keeps no file
     assert world.records["Lead"] == 450
     assert world.rows_processed() == ROWS
     assert jobs[f"send POST {JOBS}"] >= 6

@@ -1,8 +1,8 @@
 """A tick of the lane that is killed before or after any durable step is made true by the next ones.
 
-A recording run numbers the steps of a tick with opt-outs of leads and contacts, one of them routed
-to the contact of a lead that was converted, and two calls of new leads. Then the same tick is run
-again by a process that dies at one of them, for each of them.
+A recording run numbers the steps of an extract and of the tick after it, with opt-outs of leads and
+contacts, one of them routed to the contact of a lead that was converted, and two calls of new
+leads. Then the same is run again by a process that dies at one of them, for each of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from durable_steps import Moment, Step, at_each, occurrence_of, recorded
+from durable_steps import Moment, Step, at_each, kinds_of, occurrence_of, recorded
 from killed_processes import kill_a_tick
 from lane_day import LaneDay
 
@@ -21,6 +21,7 @@ OPT_OUTS, CONTACTS, NEW = (
 )
 LEADS = 205
 SAMPLE: list[tuple[str, int, Moment]] = [
+    ("rename to _manifest.json", 2, "before"),
     (f"receive {OPT_OUTS}", 1, "after"),
     (f"receive {CONTACTS}", 2, "before"),
     (f"receive {NEW}", 1, "after"),
@@ -32,17 +33,24 @@ SAMPLE: list[tuple[str, int, Moment]] = [
 @pytest.fixture(scope="module")
 def steps(large_day: LaneDay) -> list[Step]:
     """Return the steps of the recording run, in order."""
-    large_day.reset()
+    begin(large_day)
     with recorded() as found:
+        large_day.world.extract()
         assert large_day.tick().status == "ok"
     large_day.require_truth()
     return found
 
 
+def begin(day: LaneDay) -> None:
+    day.reset()
+    day.forget_landing()
+
+
 def die_and_recover(day: LaneDay, step: Step, moment: Moment) -> None:
     """Kill a tick there, tick again and check that nothing tells that it was killed."""
-    day.reset()
+    begin(day)
     kill_a_tick(day.world.settings, day.world.now, step, moment)
+    day.world.extract()
     day.recover()
     day.require_truth()
     assert day.letters() == set()
@@ -55,6 +63,8 @@ def test_the_recording_run_has_the_workload_and_the_steps(
 
     assert [step.number for step in steps] == list(range(1, len(steps) + 1))
     assert len(steps) >= 30
+    assert kinds_of(steps) == {"commit", "rename", "send", "receive"}
+    assert calls["rename to _manifest.json"] == 2  # of registrations and of consents
     assert (calls[f"send {OPT_OUTS}"], calls[f"send {CONTACTS}"], calls[f"send {NEW}"]) == (1, 2, 2)
     assert len(large_day.leads()) == LEADS
 

@@ -236,6 +236,7 @@ def test_a_refused_lead_is_a_dead_letter_and_costs_no_further_call(world: LaneWo
     world.crm.control.reset_counters()
     again = world.tick()
     assert (again.skipped, again.dead_letters) == (1, 1)
+    assert (again.latency.waiting, again.latency.waiting_refused) == (1, 1)
     assert world.crm.control.counters().calls == 0
     nightly(world)  # plans nothing of it, and leaves the letter open
     assert len(dead_letters(world.settings)) == 1
@@ -406,6 +407,68 @@ def test_a_duplicate_is_routed_to_the_record_that_the_org_has(world: LaneWorld) 
     assert len(world.crm.records()) == 1
 
 
+def test_of_several_matches_the_contact_counts_and_then_the_lowest_id(world: LaneWorld) -> None:
+    leads = [world.crm.lead(Email="r1@example.test") for _ in range(2)]
+    contact = {"LastName": "Lee", "Email": "r1@example.test"}
+    contacts = world.crm.control.apply(
+        [{"op": "insert", "object": "Contact", "record": contact}] * 2
+    )
+    only_leads = [world.crm.lead(Email="r2@example.test") for _ in range(2)]
+    world.crm.control.duplicate_rule(
+        "Lead", "Email", among={"Lead": ["Email"], "Contact": ["Email"]}
+    )
+    world.hand_over()
+    for key in ("r1", "r2"):
+        world.register(key, at=NOON - timedelta(minutes=30))
+
+    report = world.tick()
+
+    assert (report.created, report.routed, report.refused) == (0, 2, 0)
+    for key in ("r1", "r2"):
+        world.say(f"{key}@example.test", "opted_out")
+    assert world.tick().opt_outs == 2
+    opted_out = {
+        record["Id"]
+        for name in ("Lead", "Contact")
+        for record in world.crm.stored(name)
+        if record["HasOptedOutOfEmail"] == "true"
+    }
+    assert opted_out == {min(contacts), min(only_leads)}
+    assert not opted_out & set(leads)
+
+
+def test_a_match_that_takes_no_opt_out_is_a_dead_letter_that_names_it(world: LaneWorld) -> None:
+    (theirs,) = world.crm.control.apply(
+        [{"op": "insert", "object": "Account", "record": {"Name": "Lee"}}]
+    )
+    world.crm.control.duplicate_rule("Lead", "LastName", among={"Account": ["Name"]})
+    world.hand_over()
+    key = world.register("r1")
+
+    report = world.tick()
+
+    assert (report.created, report.routed, report.refused) == (0, 0, 1)
+    (letter,) = dead_letters(world.settings)
+    assert (letter.record_key, letter.code) == (key, "DUPLICATE_UNROUTABLE")
+    assert (letter.salesforce_id, letter.owner) == (theirs, "crm administrator")
+    assert world.tick().skipped == 1
+
+
+def test_a_match_that_takes_no_opt_out_gives_way_to_one_that_does(world: LaneWorld) -> None:
+    world.crm.control.apply([{"op": "insert", "object": "Account", "record": {"Name": "Lee"}}])
+    theirs = world.crm.lead(LastName="Lee")
+    world.crm.control.duplicate_rule(
+        "Lead", "LastName", among={"Account": ["Name"], "Lead": ["LastName"]}
+    )
+    world.hand_over()
+    world.register("r1", at=NOON - timedelta(minutes=30))
+
+    assert (world.tick().routed, dead_letters(world.settings)) == (1, [])
+    world.say("r1@example.test", "opted_out")
+    world.tick()
+    assert world.crm.records()[theirs]["HasOptedOutOfEmail"] == "true"
+
+
 def test_the_lane_goes_where_the_nightly_push_waits_and_leaves_the_others_reserve(
     world: LaneWorld,
 ) -> None:
@@ -439,6 +502,9 @@ def test_a_spent_allowance_lets_leads_wait_and_makes_an_opt_out_red(world: LaneW
     world.crm.control.limits(max=1000, used_by_others=1000)
     report = world.tick()
     assert (report.status, report.deferred, report.push_calls) == ("waiting", 1, 1)
+    world.now += timedelta(minutes=10)
+    waits = world.tick(dry_run=True).latency
+    assert (waits.leads, waits.waiting, waits.oldest_waiting_seconds) == (0, 1, 900.0)
 
     world.say("ann@example.test", "opted_out")
     with pytest.raises(LaneFailedError, match="REQUEST_LIMIT_EXCEEDED"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import math
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from touchproof.ledger.store import Ledger
 from touchproof.salesforce.push import PushFailedError, PushReport, dead_letters, replay, run_push
 from touchproof.salesforce.reconcile import reconcile
 from touchproof.settings import Settings
+
+_INGEST_JOBS = "select id from jobs where kind = 'ingest'"
 
 
 def push(crm: Any, **options: Any) -> PushReport:
@@ -380,6 +384,53 @@ def test_a_dry_run_makes_no_call_and_leaves_the_ledger_alone(crm: Any) -> None:
     assert (report.estimate.rows, report.estimate.jobs, report.estimate.batches) == (3, 1, 1)
     assert report.estimate.calls >= 5
     assert push(crm).plan_hash == report.plan_hash
+
+
+def test_a_dry_run_foresees_what_the_jobs_are_and_no_fewer_calls_than_they_take(crm: Any) -> None:
+    lead = {"op": "insert", "object": "Lead", "record": {"LastName": "L", "Company": "C"}}
+    contact = {"op": "insert", "object": "Contact", "record": {"LastName": "C"}}
+    # More leads than the one call of a small job can hold.
+    crm.rows["sync_lead_attributes"] = [
+        {"salesforce_id": one, "Touchproof_Stage__c": "engaged"}
+        for one in crm.control.apply([lead] * 6_000)
+    ]
+    crm.rows["sync_contact_consent"] = [
+        {"salesforce_id": one, "HasOptedOutOfEmail": "true"}
+        for one in crm.control.apply([contact] * 30)
+    ]
+    crm.want("sync_campaign_performance", salesforce_id=crm.campaign(), Touchproof_Spend__c="7.5")
+    for number in range(20):
+        key, stage = f"app:{number}", None if number else "new"
+        crm.want(
+            "sync_lead_attributes",
+            record_key=key,
+            Touchproof_Stage__c=stage,
+            LastName="New",
+            Company="None",
+        )
+        crm.want("sync_profiles", record_key=f"lead:{key}", Lead__c=key)
+    crm.publish()
+    estimate = push(crm, dry_run=True).estimate
+
+    report = push(crm)
+
+    assert (report.refused, report.deferred, len(report.groups)) == (0, 0, 5)
+    jobs = [uploaded(crm, job["id"]) for job in crm.ask_server(_INGEST_JOBS)]
+    assert estimate.jobs == len(jobs)
+    assert estimate.rows == sum(len(rows) for rows in jobs)
+    assert estimate.batches == sum(math.ceil(len(rows) / 10_000) for rows in jobs)
+    filled = sum(bool(cell) for rows in jobs for row in rows for cell in row)
+    assert estimate.fields == filled - estimate.rows  # every row has its key besides
+    called = sum(group.calls for group in report.groups)
+    assert called == crm.control.counters().by_kind["bulk_ingest"]
+    assert called <= estimate.calls
+
+
+def uploaded(crm: Any, job_id: str) -> list[list[str]]:
+    """Return the rows that a job was given, without their header."""
+    folder = crm.settings.paths.salesforce_server.resolve() / "jobs"
+    with (folder / f"{job_id}.content.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))[1:]
 
 
 def test_many_rows_go_by_upload_and_every_result_is_matched_by_key(crm: Any) -> None:

@@ -36,6 +36,24 @@ def test_a_duplicate_is_refused_and_the_matching_record_named(api, control: Cont
     assert create(api, Email="bob@example.org").status_code == 201
 
 
+def test_a_duplicate_is_looked_for_among_other_objects_too(api, control: Control) -> None:
+    lead = create(api).json()["id"]
+    (account,) = control.apply([{"op": "insert", "object": "Account", "record": {"Name": "Doe"}}])
+    control.duplicate_rule("Lead", "LastName", among={"Account": ["Name"], "Lead": ["LastName"]})
+
+    (error,) = create(api, Email="bob@example.org").json()
+
+    assert [
+        (result["entityType"], [match["record"]["Id"] for match in result["matchRecords"]])
+        for result in error["duplicateResut"]["matchResults"]
+    ] == [("Account", [account]), ("Lead", [lead])]
+
+
+def test_a_rule_among_fields_that_an_object_lacks_is_refused(control: Control) -> None:
+    with pytest.raises(BadInputError, match="Account has no field Email"):
+        control.duplicate_rule("Lead", "Email", among={"Account": ["Email"]})
+
+
 @pytest.mark.parametrize(("action", "status"), [("block", 400), ("alert", 201)])
 def test_an_alert_can_be_acknowledged_by_the_header_a_block_cannot(
     api, control: Control, action: Any, status: int
