@@ -145,7 +145,13 @@ def settings_of(folder: Path, case: str) -> Any:
     from touchproof.settings import Settings
 
     world = "new" if case == NEW else "known"
-    return Settings(data_dir=folder, world=world, max_changed_share=1.0, max_refused_share=1.0)
+    return Settings(
+        data_dir=folder,
+        world=world,
+        max_changed_share=1.0,
+        max_refused_share=1.0,
+        salesforce_rows_per_second=20_000,  # the loopback server's pace
+    )
 
 
 def plan(folder: Path, case: str) -> dict[str, Any]:
