@@ -5,6 +5,8 @@ Belongs here: the commands. Doesn't belong here: planning and performing (salesf
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -23,6 +25,11 @@ from touchproof.settings import Settings
 if TYPE_CHECKING:
     from touchproof.salesforce.lane_report import LaneReport
     from touchproof.salesforce.preflight_run import PreflightReport
+    from touchproof.salesforce.reconcile import (
+        ExtractReconciliation,
+        NamedRecord,
+        OrgReconciliation,
+    )
     from touchproof.salesforce.report import PushReport
 
 _NEW_LEADS = "new-leads"
@@ -161,26 +168,72 @@ def replay(night: NightOption = None, as_json: JsonOption = False) -> None:
 
 
 @app.command("reconcile")
-def reconcile(as_json: JsonOption = False) -> None:
-    """Compare the acknowledged values with what the newest extract read; no call, no change."""
-    from touchproof.salesforce.push import run_push
+def reconcile(
+    ask_org: Annotated[
+        bool, typer.Option("--ask-org", help="Read the org itself now; calls are counted.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare the ledger with what the newest extract read, without a call, or with the org."""
+    from touchproof.salesforce import reconcile as reconciling
+    from touchproof.steps import as_json as plain
+    from touchproof.steps import run_step
     from touchproof.world_clock import world_clock
 
     settings = Settings()
-    plan = run_push(settings, night_or_due(settings, None), world_clock(settings), dry_run=True)
-    found = {"drifted_records": plan.drifted_records, "unknown_records": plan.baseline_records}
-    if as_json:
-        say_json(found)
-    else:
-        say(
-            f"As of night {plan.handoff_night}: {plan.drifted_records:,} records in which someone "
-            f"changed a field of ours, {plan.baseline_records:,} that the ledger doesn't know yet"
+    clock = world_clock(settings)
+    if ask_org:
+        asked = run_step(
+            settings,
+            night_or_due(settings, None),
+            reconciling.STEP,
+            clock,
+            lambda: reconciling.reconcile_with_org(settings, clock),
         )
-    if plan.drifted_records:
+        report, differing = plain(asked), sum(one.differing + one.missing for one in asked.objects)
+        show = partial(_show_org_reconciliation, asked)
+    else:
+        read = reconciling.reconcile_with_extract(settings, clock)
+        report, differing = plain(read), read.drifted_records
+        show = partial(_show_extract_reconciliation, read)
+    if as_json:
+        say_json(report)
+    else:
+        show()
+    if differing:
         raise CheckFailedError(
-            f"Ledger and org differ in {plan.drifted_records:,} records",
+            f"Ledger and org differ in {differing:,} records",
             todo="The next push overwrites or keeps them, as the seed salesforce_fields says.",
         )
+
+
+def _show_extract_reconciliation(report: ExtractReconciliation) -> None:
+    say(
+        f"As of night {report.handoff_night}: {report.drifted_records:,} records in which someone "
+        f"changed a field of ours, {report.unknown_records:,} that the ledger doesn't know yet"
+    )
+    _say_records("Changed in Salesforce", report.drifted, report.drifted_records)
+    _say_records("Not in the ledger", report.unknown, report.unknown_records)
+
+
+def _show_org_reconciliation(report: OrgReconciliation) -> None:
+    columns = ("object", "compared", "equal", "differing", "missing")
+    say_rows(columns, [[getattr(one, name) for name in columns] for one in report.objects])
+    say(f"{report.extraction_calls} calls")
+    for one in report.objects:
+        title = f"{one.object}, without fields where the org doesn't show it"
+        _say_records(title, one.records, one.differing + one.missing)
+
+
+def _say_records(title: str, records: Sequence[NamedRecord], count: int) -> None:
+    """Name the first records and count the rest; nothing where there are none."""
+    if not records:
+        return
+    say(f"\n{title}:")
+    for one in records:
+        say(f"  {one.object} {one.salesforce_id}  {', '.join(one.fields)}".rstrip())
+    if count > len(records):
+        say(f"  and {count - len(records):,} more")
 
 
 def _show(report: PushReport, *, as_json: bool) -> None:

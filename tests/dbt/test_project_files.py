@@ -50,6 +50,18 @@ def test_every_model_and_seed_says_its_grain() -> None:
     assert without == []
 
 
+def test_every_sync_model_has_an_exposure_that_says_who_reads_it() -> None:
+    synced = {path.stem for path in (DBT_PROJECT / "models" / "sync").glob("*.sql")}
+    assert all(name.startswith("sync_") for name in synced)
+    exposed = {
+        name
+        for _, exposure in _entries("exposures")
+        for ref in exposure["depends_on"]
+        for name in re.findall(r"ref\('(\w+)'\)", ref)
+    }
+    assert synced - exposed == set()
+
+
 def test_every_mart_has_typed_columns_and_a_tested_key() -> None:
     marts = {path.stem for path in (DBT_PROJECT / "models" / "marts").rglob("*.sql")}
     seen = set()

@@ -68,6 +68,19 @@ def test_only_the_command_line_imports_the_pretend_world() -> None:
         assert not any(name.startswith("touchproof_sandbox") for name in names), path
 
 
+def test_the_loopback_server_stands_alone() -> None:
+    server = INCLUDE / "touchproof_sandbox" / "salesforce"
+    assert server.is_dir()
+    offenders = {
+        (path.name, name)
+        for path in python_files(server)
+        for name in imports(path)
+        if name.startswith("touchproof_sandbox.")
+        and not name.startswith("touchproof_sandbox.salesforce")
+    }
+    assert offenders == set()
+
+
 def test_only_the_client_imports_simple_salesforce() -> None:
     assert importers(INCLUDE, "simple_salesforce") == {"include/touchproof/salesforce/client.py"}
 

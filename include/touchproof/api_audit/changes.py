@@ -4,9 +4,10 @@ Belongs here: the changes, how the calls that each would save are estimated, and
 says so with its numbers. Doesn't belong here: what a call is (dbt), reading the published file
 (audit.py), layout (report_text.py).
 
-A log knows objects and no fields, calls and no records of a SOAP call. Where it can't tell,
-nothing is saved. Refused calls belong to error storms alone, and a write is either a repeat or
-not, so that no call is saved by two changes.
+A log knows objects and no fields, records and no values, and no records of a SOAP call, which is
+taken for the write of a single one. Where else it can't tell, nothing is saved. Refused calls
+belong to error storms alone, and a write is either a repeat or not, so that no call is saved by two
+changes.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Assumptions:
     """Say what a change leaves over.
 
     Args:
-        batch_records: Records that one call writes or a sync pulls.
-        cycles_an_hour: How often a sync writes its batches.
+        batch_records: Records that one call of Collections writes, or a sync pulls.
+        cycles_an_hour: How often a sync writes its batches: Marketo Engage's 288 cycles a day.
         polls_an_hour: How often a poller asks when it asks every 5 minutes.
         polls_a_job: Looks at a job of two or three minutes by waits that double up to 30 s.
         min_days: Days of logs that an object must be unused on.
@@ -196,7 +197,10 @@ def _write_in_batches(answered: Sequence[UsageRow], given: Assumptions) -> list[
 
 
 def _stop_rewrites(answered: Sequence[UsageRow], given: Assumptions) -> list[Change]:
-    """A record is written once a day; each further write is pulled again by every sync."""
+    """A record is written once a day; each further write is pulled again by every sync.
+
+    Whether a further write changed anything isn't in the log.
+    """
     pullers = {(row.object_name, row.application) for row in answered if row.call_kind == "pull"}
     found = []
     writes = [row for row in answered if row.call_kind == "record_write"]
@@ -212,7 +216,7 @@ def _stop_rewrites(answered: Sequence[UsageRow], given: Assumptions) -> list[Cha
             Change(
                 "stop_rewrites",
                 application,
-                f"Let {application} write a {objects} once a day, not again unchanged",
+                f"Let {application} write a {objects} once, not again the same day",
                 repeats + re_pulls,
                 f"{before:,} writes of {before - repeats:,} records: {repeats:,} repeats,"
                 f" + {repeats:,} ÷ {given.batch_records} = {re_pulls:,} pulls of them",

@@ -1,7 +1,7 @@
 """EventLogFile of the loopback org: which daily logs it has, and their content.
 
 Belongs here: the object's rows, which follow from the files in the folder `logs`, and the route
-that answers a file. Doesn't belong here: making the files (touchproof_sandbox.world.api_log).
+that answers a file. Doesn't belong here: making the files, which whoever runs the server does.
 
 An org shows a day's log when the day is over, and keeps it for a while. Without the folder the org
 is one whose user may not see event logs: for it the object doesn't exist.
@@ -23,9 +23,10 @@ from touchproof_sandbox.salesforce.org import Org
 from touchproof_sandbox.salesforce.routing import call
 from touchproof_sandbox.salesforce.schema import OBJECTS, long_id
 from touchproof_sandbox.salesforce.storage import Record, Storage, format_moment
-from touchproof_sandbox.world.api_log import KEPT_DAYS
 
 OBJECT = "EventLogFile"
+KEPT_DAYS = 28
+"""How long this org keeps its logs; a real one without Event Monitoring keeps a day."""
 
 
 def log_routes(org: Org) -> list[Route]:

@@ -1,7 +1,7 @@
 """The pretend org's log of API calls: one EventLogFile of type ApiTotalUsage a day, as CSV.
 
-Belongs here: the columns of the log, the calls that an exhausted allowance refuses, and which days
-the org still keeps. Doesn't belong here: who calls (api_callers.py), serving the file
+Belongs here: the columns of the log, and the calls that an exhausted allowance refuses. Doesn't
+belong here: who calls (api_callers.py), keeping and serving the file
 (touchproof_sandbox.salesforce.event_logs).
 """
 
@@ -27,9 +27,6 @@ from touchproof_sandbox.world.api_callers import (
     Seconds,
     calls_of_day,
 )
-
-KEPT_DAYS = 28
-"""How long the pretend org keeps its logs; a real one without Event Monitoring keeps a day."""
 
 _ORGANISATION = "00D5e000000TPRF"
 _RETRY_SECONDS = 20

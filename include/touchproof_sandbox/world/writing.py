@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from touchproof.errors import BadInputError
+from touchproof_sandbox.salesforce.event_logs import KEPT_DAYS
 from touchproof_sandbox.world import calendar, files
-from touchproof_sandbox.world.api_log import KEPT_DAYS, log_file
+from touchproof_sandbox.world.api_log import log_file
 from touchproof_sandbox.world.bank_files import bank_files
 from touchproof_sandbox.world.crm import Crm
 from touchproof_sandbox.world.crm_records import OBJECTS, table_of

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 from datetime import timedelta
 from typing import Any
 
+import duckdb
 import pytest
 from lane_world import NOON, LaneWorld
 
@@ -84,6 +86,23 @@ def test_an_idle_tick_makes_no_call_at_all(world: LaneWorld) -> None:
     counters = world.crm.control.counters()
     assert (counters.calls, counters.token_requests) == (0, 0)
     assert (report.status, report.planned, report.push_calls) == ("ok", 0, 0)
+
+
+def test_a_tick_opens_neither_the_warehouse_nor_the_published_file(world: LaneWorld) -> None:
+    paths = world.settings.paths
+    for path in (paths.warehouse, paths.published):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"whoever opens this fails")
+        with pytest.raises(duckdb.IOException):
+            duckdb.connect(str(path), read_only=True)
+    world.hand_over()
+    world.register("r1")
+
+    with paths.warehouse_lock.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a build that runs beside it
+        report = world.tick()
+
+    assert (report.status, report.created) == ("ok", 1)
 
 
 def test_a_call_takes_200_new_leads(world: LaneWorld) -> None:

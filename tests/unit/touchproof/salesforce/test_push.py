@@ -11,7 +11,11 @@ import pytest
 from touchproof.errors import BadInputError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.push import PushFailedError, PushReport, dead_letters, replay, run_push
-from touchproof.salesforce.reconcile import reconcile
+from touchproof.salesforce.reconcile import (
+    NamedRecord,
+    reconcile_with_extract,
+    reconcile_with_org,
+)
 from touchproof.settings import Settings
 
 _INGEST_JOBS = "select id from jobs where kind = 'ingest'"
@@ -457,16 +461,42 @@ def test_many_rows_go_by_upload_and_every_result_is_matched_by_key(crm: Any) -> 
 def test_reconcile_names_what_the_org_and_the_ledger_disagree_about(crm: Any) -> None:
     leads = three_leads(crm)
     push(crm)
-    assert reconcile(crm.settings, crm.clock, sleep=lambda _: None).status == "ok"
-
+    assert reconcile_with_org(crm.settings, crm.clock, sleep=lambda _: None).status == "ok"
     crm.change("Lead", leads[0], Touchproof_Stage__c="theirs")
     crm.control.apply([{"op": "delete", "object": "Lead", "record": {"Id": leads[1]}}])
-    report = reconcile(crm.settings, crm.clock, sleep=lambda _: None)
+    crm.control.reset_counters()
+
+    report = reconcile_with_org(crm.settings, crm.clock, sleep=lambda _: None)
 
     (found,) = report.objects
     assert report.status == "failed"
     assert (found.compared, found.equal, found.differing, found.missing) == (2, 1, 1, 1)
     assert found.fields == {"Touchproof_Stage__c": 1}
+    changed, missing = sorted(leads[:2])
+    assert found.records == (
+        NamedRecord("Lead", changed, ("Touchproof_Stage__c",)),
+        NamedRecord("Lead", missing),
+    )
+    assert report.extraction_calls == crm.control.counters().calls
+
+
+def test_reconcile_names_what_the_extract_read_otherwise_without_a_call(crm: Any) -> None:
+    leads = three_leads(crm)
+    push(crm)
+    crm.next_night()
+    crm.change("Lead", leads[0], Touchproof_Stage__c="theirs", Touchproof_Source__c="kept")
+    others = [crm.lead() for _ in range(21)]
+    crm.publish()
+    crm.control.reset_counters()
+
+    report = reconcile_with_extract(crm.settings, crm.clock)
+
+    assert (report.status, report.drifted_records, report.unknown_records) == ("failed", 1, 21)
+    assert report.drifted == (NamedRecord("Lead", leads[0], ("Touchproof_Stage__c",)),)
+    assert report.unknown == tuple(NamedRecord("Lead", one) for one in sorted(others)[:20])
+    assert crm.control.counters().calls == 0
+    push(crm)
+    assert reconcile_with_extract(crm.settings, crm.clock).status == "ok"
 
 
 @pytest.mark.parametrize("lane", ["new-leads", "daily"])

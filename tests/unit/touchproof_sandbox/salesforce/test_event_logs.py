@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from touchproof_sandbox.salesforce.event_logs import KEPT_DAYS
 from touchproof_sandbox.salesforce.lifecycle import ServerInfo
-from touchproof_sandbox.world.api_log import KEPT_DAYS, log_csv, log_file
+from touchproof_sandbox.world.api_log import log_csv, log_file
 from touchproof_sandbox.world.calendar import date_of, day_of
 
 if TYPE_CHECKING:

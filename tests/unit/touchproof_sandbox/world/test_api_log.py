@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from touchproof_sandbox.salesforce.event_logs import KEPT_DAYS
 from touchproof_sandbox.world import api_callers, generate
 from touchproof_sandbox.world.api_callers import ALLOWANCE, Behaviour
-from touchproof_sandbox.world.api_log import KEPT_DAYS, log_csv
+from touchproof_sandbox.world.api_log import log_csv
 from touchproof_sandbox.world.calendar import date_of
 
 QUIET_DAY, STORMY_DAY, FULL_DAY = 44, 40, 101
