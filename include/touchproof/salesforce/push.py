@@ -15,11 +15,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError, CheckFailedError
+from touchproof.errors import BadInputError, CheckFailedError, PausedError
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.acknowledged import Acknowledged
+from touchproof.salesforce.answers import LongWaitError
 from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
@@ -41,6 +43,7 @@ from touchproof.salesforce.observe import (
     overlay,
 )
 from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
+from touchproof.salesforce.pauses import MAX_PAUSES, PushPart, forget_part, keep_part, left_part
 from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
 from touchproof.salesforce.plan import (
     PlanLimits,
@@ -88,6 +91,7 @@ def run_push(
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
     client: Client | None = None,
+    longest_sleep: float | None = None,
 ) -> PushReport:
     """Plan a push from the newest committed handoff and perform it.
 
@@ -102,9 +106,11 @@ def run_push(
         sleep: Waits between polls; seconds.
         jitter: Returns a number in [0, 1); spreads the waits.
         client: Client of the org; made from the settings by default.
+        longest_sleep: A longer wait for a job isn't slept, in seconds; None sleeps them all.
 
     Returns:
-        The report; its status is `waiting` if something waits to be confirmed or for allowance.
+        The report, also of what this push did before a pause; its status is `waiting` if something
+        waits to be confirmed or for allowance.
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
@@ -113,16 +119,20 @@ def run_push(
         PushFailedError: If too much was refused, an object has waited for too many nights,
             Salesforce didn't let the push end, or it isn't ready for a new field, after everything
             was recorded.
+        PausedError: If a wait for a job is longer than `longest_sleep`. The next push of this night
+            goes on; until it is due there is nothing to do.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
     ledger = Ledger.of(settings)
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
-        push = _Push(settings, inputs, ledger, clock, night, folder, confirm)
+        part = left_part(ledger, night)
+        push = _Push(settings, inputs, ledger, clock, night, folder, confirm, part=part)
         if dry_run:
             return push.plan_only()
-        waiting = Waiting.of(settings, sleep, jitter)
+        may_pause = part.pauses < MAX_PAUSES
+        waiting = Waiting.of(settings, sleep, jitter, longest_sleep if may_pause else None)
         report = push.perform_alone(client, waiting, is_baseline_only=baseline)
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
@@ -164,7 +174,7 @@ def replay(
 class _Push:
     """Hold what one push works with: a folder for its files among it.
 
-    `only` limits it to some (object, record).
+    `only` limits it to some (object, record); `part` is what it did before it was left.
     """
 
     settings: Settings
@@ -175,6 +185,7 @@ class _Push:
     folder: Path
     confirm: str | None
     only: frozenset[tuple[str, str]] | None = None
+    part: PushPart = PushPart()  # noqa: RUF009  it is frozen and empty
 
     def plan_only(self) -> PushReport:
         """Plan on the ledger and the handoff alone, without a call."""
@@ -218,16 +229,27 @@ class _Push:
         self.ledger.require_org(org_id)
         journal = LedgerJournal(self.ledger, NIGHTLY, self.night, self.clock)
         with journal.keeping(client.counter):
-            return self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
+            try:
+                report = self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
+            except PushFailedError:
+                forget_part(self.ledger, self.night, self.part, self.clock())
+                raise
+            forget_part(self.ledger, self.night, self.part, self.clock())
+            return report
 
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
     ) -> PushReport:
-        unready = None if is_baseline_only else self._unready(client, org_id)
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
         resumed = resume(client, outbox, waiting, night=self.night)
+        failed = _refused_in(resumed.outcomes)
+        part, resumed = self.part.take_up(resumed)
+        if isinstance(resumed.failure, LongWaitError):
+            wait = resumed.failure
+            self._pause(part.waiting_on(resumed, wait, client.counter), wait)
+        unready = None if is_baseline_only else self._unready(client, org_id)
         observation, known = self._observe(outbox, newest)
         if is_baseline_only:
             report = report_of(
@@ -238,7 +260,7 @@ class _Push:
                 dead_letters=len(list_dead_letters(self.ledger, org_id)),
                 resumed=resumed,
             )
-            return report.with_calls(client.counter, client.counter.last_limit)
+            return part.whole(report.with_calls(client.counter, client.counter.last_limit))
         plan = self._plan(known, outbox)
         if learn_statuses(client, outbox, plan, self.clock(), self.folder):
             known = Acknowledged(outbox.acknowledged(self.folder))
@@ -254,7 +276,7 @@ class _Push:
             sendable = tuple(group for group in sendable if group.kind == "consent")
         results: list[GroupResult] = []
         unfinished = outbox.unfinished_records() if resumed.failure else set()
-        failed = unfinished | _refused_in(resumed.outcomes)
+        failed |= unfinished | part.refused_records
         failed |= deferred_creations(plan.sendable, sendable)
         waiting_children: set[tuple[str, str]] = set()
         send = partial(
@@ -277,7 +299,7 @@ class _Push:
                 free = follower.without_moved(_without(group, unfinished))
                 free, children = hold_children(free, failed)
                 waiting_children.update(children)
-                result = follower.follow(group, send(free))
+                result = follower.follow(group, send(free, begun=part.begun_of(free)))
                 results.append(result)
                 failed.update(_refused_in(result.outcomes), children)
                 if result.failure is not None or follower.failure is not None:
@@ -291,7 +313,7 @@ class _Push:
             known = Acknowledged(outbox.acknowledged(self.folder))
             plan = self._with_late(plan, known, outbox, moves)
             send_all([group for group in plan.groups if group.is_late and not choice.waits(group)])
-        waiting_records = unfinished | waiting_children | follower.unsettled
+        waiting_records = unfinished | waiting_children | follower.unsettled | part.refused_records
         letters = self._close_dead_letters(org_id, plan, results, waiting_records, follower)
         report = report_of(
             plan,
@@ -311,7 +333,13 @@ class _Push:
             report.with_spending(spending),
             held_children=report.held_children + len(waiting_children),
         )
-        _require_answered(resumed, [*results, *follower.results], report)
+        report = part.whole(report)
+        sent = [*results, *follower.results]
+        waits = [one.failure for one in sent if isinstance(one.failure, LongWaitError)]
+        if waits:
+            untold = follower.unsettled if follower.failure else set()
+            self._pause(part.after(report, sent, waits[0], untold), waits[0])
+        _require_answered(resumed, sent, report)
         if unready is not None:
             raise PushFailedError(
                 unready.what,
@@ -320,6 +348,13 @@ class _Push:
                 todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
             ) from unready
         return report
+
+    def _pause(self, part: PushPart, wait: LongWaitError) -> NoReturn:
+        """Leave the push, to go on when a job is to be looked at again."""
+        keep_part(self.ledger, self.night, part, self.clock())
+        raise PausedError(
+            "The push waits for a job", seconds=wait.seconds, where=wait.where
+        ) from wait
 
     def _foresee(
         self,
@@ -387,6 +422,7 @@ class _Push:
         first_push_night = outbox.first_push_night()
         is_first = first_push_night is None or first_push_night >= self.night
         is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
+        is_confirmed |= self.part.is_free
         limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
         desired = self.inputs.of_objects(objects)
         plan = plan_push(desired, acknowledged, self.inputs.rules, limits, self.folder)
@@ -395,7 +431,7 @@ class _Push:
             groups = (_without(group, held) for group in plan.groups)
             plan = replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
         if self.only is None:
-            return plan
+            return self.part.without_refused(plan)
         groups = (_restricted(group, self.only) for group in plan.groups)
         return replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
 

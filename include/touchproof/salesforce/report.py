@@ -236,7 +236,7 @@ def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
         pushed=result.pushed,
         refused=result.refused,
         deferred=rows - result.pushed - result.refused,
-        jobs=len(result.outcomes),
+        jobs=result.jobs,
         calls=result.calls,
     )
 
