@@ -64,5 +64,17 @@ class SalesforceError(TouchproofError):
     """Report a Salesforce call or job that failed."""
 
 
+class PausedError(TouchproofError):
+    """Report work that goes on later: it is neither over nor failed, and stands where it can.
+
+    Args:
+        seconds: So long there is nothing to do.
+    """
+
+    def __init__(self, what: str, *, seconds: float, where: str = "") -> None:
+        self.seconds = seconds
+        super().__init__(what, where=where, todo=f"Go on in {seconds:.0f} seconds.")
+
+
 class CheckFailedError(TouchproofError):
     """Report a verification that found something wrong."""

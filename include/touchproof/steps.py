@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from touchproof.clock import Clock
-from touchproof.errors import TouchproofError
+from touchproof.errors import PausedError, TouchproofError
 from touchproof.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ STATUSES = ("ok", "failed", "stale", "waiting")
 def run_step(
     settings: Settings, night: date, step: str, clock: Clock, action: Callable[[], T]
 ) -> T:
-    """Run one step and record its report, also when it fails.
+    """Run one step and record its report, also when it fails; a step that pauses isn't over.
 
     Args:
         settings: The world's settings.
@@ -42,6 +42,9 @@ def run_step(
     started = clock()
     try:
         report = action()
+    except PausedError as pause:
+        logger.info("step %s of night %s pauses: %s", step, night.isoformat(), pause)
+        raise
     except Exception as error:
         record(settings, night, step, "failed", failure_report(error, started, clock()), clock)
         raise

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from touchproof.settings import PROJECT_ROOT, Settings
+from touchproof_airflow.settings_file import read_settings_file
 
-PARALLELISM = 4
 ONE_PROCESS = "TOUCHPROOF_ONE_PROCESS"
 """Set by `make run`, which runs task after task in its own process while a person waits: no
 retries (the person runs the night again), and no task that waits for one that comes later."""
@@ -29,6 +29,15 @@ def database(settings: Settings) -> Path:
     return settings.paths.airflow_home / "airflow.db"
 
 
+def parallelism() -> int:
+    """Return how many tasks may run at once: one a slot, so that a slot is never without a process.
+
+    With fewer, slow extracts could take every process, and the lane of new leads would wait for
+    them with its slot free.
+    """
+    return read_settings_file().slots
+
+
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the variables that point Airflow, Cosmos and dbt at one world."""
     home = settings.paths.airflow_home
@@ -38,7 +47,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
+        "AIRFLOW__CORE__PARALLELISM": str(parallelism()),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True",
         "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
         "AIRFLOW__CORE__AUTH_MANAGER": (

@@ -6,9 +6,10 @@ lock; a pool only queues, so that a waiting task doesn't occupy a worker.
 
 from __future__ import annotations
 
+DEFAULT = "default_pool"  # Airflow's own, of tasks that name no other
 SOURCES = "sources"
 WAREHOUSE_WRITER = "warehouse_writer"
 SALESFORCE_NIGHTLY = "salesforce_nightly"
 SALESFORCE_NEW_LEADS = "salesforce_new_leads"
 
-ALL = (SOURCES, WAREHOUSE_WRITER, SALESFORCE_NIGHTLY, SALESFORCE_NEW_LEADS)
+ALL = (DEFAULT, SOURCES, WAREHOUSE_WRITER, SALESFORCE_NIGHTLY, SALESFORCE_NEW_LEADS)

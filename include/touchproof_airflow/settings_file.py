@@ -28,6 +28,11 @@ class AirflowObjects:
     pools: tuple[Mapping[str, Any], ...]
     variables: tuple[Mapping[str, Any], ...]
 
+    @property
+    def slots(self) -> int:
+        """Return how many tasks all pools together let run at once."""
+        return sum(int(pool["pool_slot"]) for pool in self.pools)
+
 
 def read_settings_file(path: Path = SETTINGS_FILE) -> AirflowObjects:
     """Read the file.

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from touchproof.settings import Settings
 from touchproof_airflow import pools
 from touchproof_airflow.assets import SOURCES
 from touchproof_airflow.cosmos import PRODUCER
+from touchproof_airflow.environment import airflow_environment
 from touchproof_airflow.settings_file import read_settings_file
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
@@ -100,7 +102,7 @@ def test_the_writers_slot_is_taken_by_writers_alone(bag: Any) -> None:
     assert writers == {"load", "publish", PRODUCER}
     for _, task in tasks(bag):
         if is_watcher(task):
-            assert task.pool == "default_pool", task.task_id
+            assert task.pool == pools.DEFAULT, task.task_id
 
 
 def test_the_lanes_slot_is_taken_by_the_lane_alone(bag: Any) -> None:
@@ -121,6 +123,13 @@ def test_the_lanes_slot_is_taken_by_the_lane_alone(bag: Any) -> None:
     heaviest = max(sum(task.priority_weight for task in dag.tasks) for dag in others)
     assert min(task.priority_weight for task in lane.tasks) > heaviest
     assert {task.task_id for task in lane.leaves} == {"push", "verdict"}
+    # And a process is free for the slot, however many tasks run in all others.
+    declared = {pool["pool_name"]: int(pool["pool_slot"]) for pool in read_settings_file().pools}
+    beside = sum(slots for name, slots in declared.items() if name != pools.SALESFORCE_NEW_LEADS)
+    assert {task.pool for _, task in tasks(bag)} <= set(declared)
+    assert all(task.pool_slots == 1 for _, task in tasks(bag))
+    processes = int(airflow_environment(Settings())["AIRFLOW__CORE__PARALLELISM"])
+    assert processes >= beside + declared[pools.SALESFORCE_NEW_LEADS]
 
 
 def test_the_lane_comes_as_often_as_the_setting_says(bag: Any) -> None:
@@ -129,7 +138,7 @@ def test_the_lane_comes_as_often_as_the_setting_says(bag: Any) -> None:
 
 def test_every_pool_is_declared_in_the_settings_file(bag: Any) -> None:
     declared = {pool["pool_name"]: int(pool["pool_slot"]) for pool in read_settings_file().pools}
-    used = {task.pool for _, task in tasks(bag)} - {"default_pool"}
+    used = {task.pool for _, task in tasks(bag)}
     assert used <= set(declared)
     assert set(declared) >= OWN_POOLS
     assert declared[pools.WAREHOUSE_WRITER] == 1

@@ -83,6 +83,19 @@ class JobNotEndedError(SalesforceError):
         )
 
 
+class LongWaitError(SalesforceError):
+    """Report a job that is to be looked at so much later that nobody should sit and wait."""
+
+    def __init__(self, job_id: str, seconds: float) -> None:
+        self.job_id = job_id
+        self.seconds = seconds
+        super().__init__(
+            "A job isn't over yet",
+            where=f"job {job_id}",
+            todo=f"Look again in {seconds:.0f} seconds.",
+        )
+
+
 def unreadable(what: str, where: str) -> SalesforceCallError:
     """Return the error for an answer that isn't what was asked for; another try may bring it."""
     return SalesforceCallError(what, code=UNREADABLE, status=502, where=where)

@@ -40,7 +40,7 @@ class PollPolicy:
             comes when a job should be over.
         growth: Factor from one wait to the next.
         longest_seconds: No single wait is longer.
-        give_up_seconds: After so much waiting the job is left to the next run.
+        give_up_seconds: After so much waiting the job is left to later runs, which look once.
     """
 
     first_seconds: float
@@ -49,13 +49,19 @@ class PollPolicy:
     longest_seconds: float = 120.0
     give_up_seconds: float = 2 * 3600.0
 
-    def waits(self, rows: int) -> Iterator[float]:
-        """Yield the waits of a job of so many rows, until it is time to give up."""
+    def waits(self, rows: int, waited: float = 0.0) -> Iterator[float]:
+        """Yield the waits of a job of so many rows, until it is time to give up.
+
+        Args:
+            rows: The job's.
+            waited: Seconds that it has been waited for already: their waits are over.
+        """
         wait = min(self.first_seconds + rows / self.rows_per_second, self.longest_seconds)
-        waited = 0.0
-        while waited < self.give_up_seconds:
-            yield wait
-            waited += wait
+        begins = 0.0
+        while max(begins, waited) < self.give_up_seconds:
+            if begins >= waited:
+                yield wait
+            begins += wait
             wait = min(wait * self.growth, self.longest_seconds)
 
     def left_seconds(self, rows: int, processed: int, waited: float) -> float:

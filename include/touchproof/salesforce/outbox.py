@@ -50,7 +50,10 @@ _ACKNOWLEDGED = pa.schema([(name, pa.string()) for name in (*COLUMNS, "acknowled
 
 @dataclass(frozen=True)
 class OutboxJob:
-    """Describe one job as the ledger has it; `planned_at` is the time its values count from."""
+    """Describe one job as the ledger has it; `planned_at` is the time its values count from.
+
+    `changed_at` is when it came to its state, where that was read from the ledger.
+    """
 
     id: int
     night: date
@@ -60,6 +63,7 @@ class OutboxJob:
     rows: int
     planned_at: datetime
     salesforce_job_id: str | None = None
+    changed_at: datetime | None = None
 
     @property
     def key_field(self) -> str:
@@ -316,9 +320,15 @@ class Outbox:
                 row.rows,
                 row.planned_at,
                 row.salesforce_job_id,
+                row.changed_at,
             )
             for row in found
         ]
+
+    def age(self, job: OutboxJob) -> float:
+        """Return for how many seconds a job of an earlier run has been in its state."""
+        seconds = (self._clock() - (job.changed_at or job.planned_at)).total_seconds()
+        return max(seconds, 0.0)
 
     def unfinished_records(self) -> set[tuple[str, str]]:
         """Return (object, record) of the rows whose job isn't settled: nobody may send them."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 
@@ -18,6 +18,7 @@ from touchproof.errors import SalesforceError
 from touchproof.salesforce.answers import (
     Job,
     JobNotEndedError,
+    LongWaitError,
     SalesforceCallError,
     parse_row_error,
 )
@@ -27,7 +28,7 @@ from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.consent_gate import ConsentGate
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import UNACCOUNTED, UNPROCESSED
-from touchproof.salesforce.matching import Matching, Told
+from touchproof.salesforce.matching import WRITTEN, Matching, Told
 from touchproof.salesforce.moves import Record
 from touchproof.salesforce.outbox import (
     CREATED,
@@ -50,27 +51,68 @@ _FILE_READS = 3
 
 @dataclass(frozen=True)
 class Waiting:
-    """Hold how to wait: the pauses, and the sleep and the randomness that are passed in."""
+    """Hold how to wait: the pauses, and the sleep and the randomness that are passed in.
+
+    A longer wait for a job than `longest_sleep` isn't slept; None sleeps them all.
+    """
 
     sleep: Callable[[float], None]
     jitter: Callable[[], float]
     policy: PollPolicy
+    longest_sleep: float | None = None
 
     @classmethod
     def of(
-        cls, settings: Settings, sleep: Callable[[float], None], jitter: Callable[[], float]
+        cls,
+        settings: Settings,
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float],
+        longest_sleep: float | None = None,
     ) -> Waiting:
         """Wait as long as an org of these settings takes."""
         policy = PollPolicy(
             first_seconds=settings.salesforce_first_look_seconds,
             rows_per_second=settings.salesforce_rows_per_second,
         )
-        return cls(sleep, jitter, policy)
+        return cls(sleep, jitter, policy, longest_sleep)
 
-    def pauses(self, rows: int) -> Iterator[float]:
+    def pauses(self, rows: int, waited: float = 0.0) -> Iterator[float]:
         """Yield the waits of a job, each up to a fifth shorter, so that clients spread out."""
-        for wait in self.policy.waits(rows):
+        for wait in self.policy.waits(rows, waited):
             yield wait * (1 - JITTER_SHARE * self.jitter())
+
+    def wait_for_job(self, job_id: str, seconds: float) -> None:
+        """Wait before the next look at a job.
+
+        Raises:
+            LongWaitError: If that is too long to be slept.
+        """
+        if self.longest_sleep is not None and seconds > self.longest_sleep:
+            raise LongWaitError(job_id, seconds)
+        self.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Say what an earlier run of the same push did of a group that it didn't end.
+
+    Args:
+        refused: Rows that it sent in vain; they aren't sent again but where locked.
+        rounds: Rounds in which it sent locked rows again.
+    """
+
+    refused: tuple[Refusal, ...] = ()
+    rounds: int = 0
+
+    @property
+    def records(self) -> frozenset[str]:
+        return frozenset(refusal.record for refusal in self.refused)
+
+    @property
+    def outcomes(self) -> list[JobOutcome]:
+        """Return the refusals as a job's outcome, if there are any."""
+        rows = [(OutboxRow(0, one.record, one.salesforce_id, {}), one) for one in self.refused]
+        return [JobOutcome(WRITTEN.empty_table(), tuple(rows))] if rows else []
 
 
 @dataclass(frozen=True)
@@ -78,7 +120,8 @@ class GroupResult:
     """Say how one group of a plan went; with a `failure` its last job isn't settled yet.
 
     A row that was sent again is in the outcome of its last job alone. `held` are the records of
-    which nothing went, by consent as it was when their bytes were to be frozen.
+    which nothing went, by consent as it was when their bytes were to be frozen. `rounds` counts how
+    often locked rows went again; with `goes_on` the first outcome is what an earlier run had begun.
     """
 
     group: PlanGroup
@@ -86,6 +129,12 @@ class GroupResult:
     calls: int
     failure: SalesforceError | None = None
     held: frozenset[Record] = frozenset()
+    rounds: int = 0
+    goes_on: bool = False
+
+    @property
+    def jobs(self) -> int:
+        return len(self.outcomes) - self.goes_on
 
     @property
     def pushed(self) -> int:
@@ -110,6 +159,7 @@ def perform_group(
     night: date,
     lane: str,
     retry: RetryPolicy = RetryPolicy(),  # noqa: B008  it is frozen
+    begun: Begun = Begun(),
 ) -> GroupResult:
     """Send one group, job by job, each settled before the next is planned.
 
@@ -117,7 +167,8 @@ def perform_group(
     Salesforce refuses or doesn't answer ends the group; the ledger then has what the next run
     needs to go on.
     """
-    outcomes: list[JobOutcome] = []
+    outcomes = begun.outcomes
+    rounds = begun.rounds
     held: set[Record] = set()
     before = client.counter.push_calls
     failure = None
@@ -130,14 +181,15 @@ def perform_group(
         return _perform_job(planned, going, client, outbox, waiting, night=night)
 
     try:
-        for chunk in job_chunks(group):
+        for chunk in _chunks_left(group, begun):
             done = perform(chunk)
             outcomes += [] if done is None else [done]
-        for wait in retry.waits(waiting.jitter):
+        for wait in islice(retry.waits(waiting.jitter), rounds, None):
             pieces = pieces_of(group, locked_records(outcomes), retry)
             if not pieces or not retry.may_go(pieces, client.counter.last_limit):
                 break
             waiting.sleep(wait)
+            rounds += 1
             for chunk in (chunk for piece in pieces for chunk in job_chunks(piece)):
                 again = perform(chunk)
                 sent = {str(record) for record in chunk.rows.column("record").to_pylist()}
@@ -145,7 +197,15 @@ def perform_group(
     except SalesforceError as error:
         failure = error
     calls = client.counter.push_calls - before
-    return GroupResult(group, tuple(outcomes), calls, failure, frozenset(held))
+    goes_on = bool(begun.refused)
+    return GroupResult(group, tuple(outcomes), calls, failure, frozenset(held), rounds, goes_on)
+
+
+def _chunks_left(group: PlanGroup, begun: Begun) -> Iterator[Chunk]:
+    if not begun.refused:
+        return job_chunks(group)
+    left = group.rows.without(begun.records, "record")
+    return job_chunks(replace(group, rows=left)) if left.num_rows else iter(())
 
 
 def _perform_job(
@@ -174,20 +234,35 @@ def _perform_job(
     return outcome
 
 
-def wait_for(job: OutboxJob, client: Client, waiting: Waiting) -> Job:
+def wait_for(
+    job: OutboxJob,
+    client: Client,
+    waiting: Waiting,
+    *,
+    waited: float = 0.0,
+    processed: int = 0,
+) -> Job:
     """Look at a submitted job until it has ended; a look that fails changes nothing.
 
     A job that tells how far it is isn't looked at before it should be over.
 
+    Args:
+        job: The job.
+        client: Client of the org.
+        waiting: How to wait.
+        waited: Seconds that an earlier run has waited for it.
+        processed: Rows of it that were over then.
+
     Raises:
         JobNotEndedError: If it hasn't ended after the policy's longest wait.
+        LongWaitError: If the next look is too far away to wait for it here.
         SalesforceCallError: If Salesforce refuses to show it.
     """
     job_id = _salesforce_id(job)
-    waited = left = 0.0
-    for growing in waiting.pauses(job.rows):
+    left = waiting.policy.left_seconds(job.rows, processed, waited)
+    for growing in waiting.pauses(job.rows, waited):
         pause = max(growing, left)
-        waiting.sleep(pause)
+        waiting.wait_for_job(job_id, pause)
         waited += pause
         try:
             seen = client.get_job(job_id)

@@ -15,11 +15,19 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from touchproof.clock import Clock
-from touchproof.errors import BadInputError, CheckFailedError, SalesforceError, TouchproofError
+from touchproof.errors import (
+    BadInputError,
+    CheckFailedError,
+    PausedError,
+    SalesforceError,
+    TouchproofError,
+)
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.acknowledged import Acknowledged
+from touchproof.salesforce.answers import LongWaitError
 from touchproof.salesforce.call_journal import LedgerJournal
 from touchproof.salesforce.client import Client, connection_from_settings
 from touchproof.salesforce.compare import PlanGroup
@@ -43,6 +51,7 @@ from touchproof.salesforce.observe import (
     overlay,
 )
 from touchproof.salesforce.outbox import NIGHTLY, Outbox
+from touchproof.salesforce.pauses import MAX_PAUSES, PushPart, forget_part, keep_part, left_part
 from touchproof.salesforce.perform import GroupResult, Waiting
 from touchproof.salesforce.plan import (
     PlanLimits,
@@ -90,6 +99,7 @@ def run_push(
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
     client: Client | None = None,
+    longest_sleep: float | None = None,
 ) -> PushReport:
     """Plan a push from the newest committed handoff and perform it.
 
@@ -104,9 +114,11 @@ def run_push(
         sleep: Waits between polls; seconds.
         jitter: Returns a number in [0, 1); spreads the waits.
         client: Client of the org; made from the settings by default.
+        longest_sleep: A longer wait for a job isn't slept, in seconds; None sleeps them all.
 
     Returns:
-        The report; its status is `waiting` if something waits to be confirmed or for allowance.
+        The report, also of what this push did before a pause; its status is `waiting` if something
+        waits to be confirmed or for allowance.
 
     Raises:
         BadInputError: For an unknown lane, or before anything was published.
@@ -115,16 +127,20 @@ def run_push(
         PushFailedError: If too much was refused, an object has waited for too many nights,
             Salesforce didn't let the push end, or it isn't ready for a new field, after everything
             was recorded.
+        PausedError: If a wait for a job is longer than `longest_sleep`. The next push of this night
+            goes on; until it is due there is nothing to do.
         SalesforceError: If Salesforce doesn't answer before anything was sent.
     """
     _require_lane(lane)
     ledger = Ledger.of(settings)
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
-        push = _Push(settings, inputs, ledger, clock, night, folder, confirm)
+        part = left_part(ledger, night)
+        push = _Push(settings, inputs, ledger, clock, night, folder, confirm, part=part)
         if dry_run:
             return push.plan_only()
-        waiting = Waiting.of(settings, sleep, jitter)
+        may_pause = part.pauses < MAX_PAUSES
+        waiting = Waiting.of(settings, sleep, jitter, longest_sleep if may_pause else None)
         report = push.perform_alone(client, waiting, is_baseline_only=baseline)
     require_good(report, settings.max_refused_share, settings.few_refused_records)
     waited = nights_waited(ledger, NIGHTLY, night)
@@ -166,7 +182,7 @@ def replay(
 class _Push:
     """Hold what one push works with: a folder for its files among it.
 
-    `only` limits it to some (object, record).
+    `only` limits it to some (object, record); `part` is what it did before it was left.
     """
 
     settings: Settings
@@ -177,6 +193,7 @@ class _Push:
     folder: Path
     confirm: str | None
     only: frozenset[tuple[str, str]] | None = None
+    part: PushPart = PushPart()  # noqa: RUF009  it is frozen and empty
 
     def plan_only(self) -> PushReport:
         """Plan on the ledger and the handoff alone, without a call."""
@@ -220,16 +237,27 @@ class _Push:
         self.ledger.require_org(org_id)
         journal = LedgerJournal(self.ledger, NIGHTLY, self.night, self.clock)
         with journal.keeping(client.counter):
-            return self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
+            try:
+                report = self._perform(client, org_id, waiting, is_baseline_only=is_baseline_only)
+            except PushFailedError:
+                forget_part(self.ledger, self.night, self.part, self.clock())
+                raise
+            forget_part(self.ledger, self.night, self.part, self.clock())
+            return report
 
     def _perform(
         self, client: Client, org_id: str, waiting: Waiting, *, is_baseline_only: bool
     ) -> PushReport:
-        unready = None if is_baseline_only else self._unready(client, org_id)
         newest = newest_extraction(self.inputs.observed)
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
         resumed = resume(client, outbox, waiting, night=self.night)
+        failed = refused_in(resumed.outcomes)
+        part, resumed = self.part.take_up(resumed)
+        if isinstance(resumed.failure, LongWaitError):
+            wait = resumed.failure
+            self._pause(part.waiting_on(resumed, wait, client.counter), wait)
+        unready = None if is_baseline_only else self._unready(client, org_id)
         observation, known = self._observe(outbox, newest)
         if is_baseline_only:
             report = report_of(
@@ -240,7 +268,7 @@ class _Push:
                 dead_letters=len(list_dead_letters(self.ledger, org_id)),
                 resumed=resumed,
             )
-            return report.with_calls(client.counter, client.counter.last_limit)
+            return part.whole(report.with_calls(client.counter, client.counter.last_limit))
         plan = self._plan(known, outbox)
         moves = known_moves(self.ledger, org_id)
         limits, stopped = OrgLimits(), None
@@ -259,7 +287,8 @@ class _Push:
         if unready is not None or stopped is not None:
             sendable = tuple(group for group in sendable if group.kind == "consent")
         unfinished = outbox.unfinished_records() if resumed.failure else set()
-        waits = deferred_creations(plan.sendable, sendable)
+        failed |= unfinished | part.refused_records
+        failed |= deferred_creations(plan.sendable, sendable)
         sending = Sending(
             client=client,
             outbox=outbox,
@@ -268,7 +297,8 @@ class _Push:
             retry=RetryPolicy(reserve_calls=spending.reserve.calls if spending.reserve else 0),
             night=self.night,
             unfinished=unfinished,
-            failed=unfinished | refused_in(resumed.outcomes) | waits,
+            failed=failed,
+            part=part,
         )
         follower = Follower(
             client,
@@ -292,6 +322,7 @@ class _Push:
             late = [group for group in plan.groups if group.is_late and not choice.waits(group)]
             sending.send_all(late, follower)
         waiting_records = unfinished | sending.held_children | sending.held | follower.unsettled
+        waiting_records |= part.refused_records
         letters = self._close_dead_letters(org_id, plan, sending.results, waiting_records, follower)
         report = report_of(
             plan,
@@ -309,6 +340,12 @@ class _Push:
             report.with_spending(spending),
             held_children=report.held_children + len(sending.held_children),
         )
+        report = part.whole(report)
+        sent = [*sending.results, *follower.results]
+        waits = [one.failure for one in sent if isinstance(one.failure, LongWaitError)]
+        if waits:
+            untold = follower.unsettled if follower.failure else set()
+            self._pause(part.after(report, sent, waits[0], untold), waits[0])
         _require_answered(sending.failure or follower.failure or stopped or resumed.failure, report)
         if unready is not None:
             raise PushFailedError(
@@ -323,6 +360,13 @@ class _Push:
         """Return the gate of everybody who has left by what has landed since the handoff."""
         people = LandedPeople(self.settings, self.inputs.handoff)
         return ConsentGate(self.inputs.rules, partial(people.leaving, org_id=org_id))
+
+    def _pause(self, part: PushPart, wait: LongWaitError) -> NoReturn:
+        """Leave the push, to go on when a job is to be looked at again."""
+        keep_part(self.ledger, self.night, part, self.clock())
+        raise PausedError(
+            "The push waits for a job", seconds=wait.seconds, where=wait.where
+        ) from wait
 
     def _foresee(
         self,
@@ -391,6 +435,7 @@ class _Push:
         first_push_night = outbox.first_push_night()
         is_first = first_push_night is None or first_push_night >= self.night
         is_confirmed = self.only is not None or (self.settings.confirm_first_plan and is_first)
+        is_confirmed |= self.part.is_free
         limits = PlanLimits(self.settings.max_changed_share, self.confirm, is_confirmed)
         desired = self.inputs.of_objects(objects)
         plan = plan_push(desired, acknowledged, self.inputs.rules, limits, self.folder)
@@ -399,7 +444,7 @@ class _Push:
             groups = (without(group, held) for group in plan.groups)
             plan = replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
         if self.only is None:
-            return plan
+            return self.part.without_refused(plan)
         groups = (_restricted(group, self.only) for group in plan.groups)
         return replace(plan, groups=tuple(group for group in groups if group.rows.num_rows))
 

@@ -215,8 +215,7 @@ def report_of(
         deferred=sum(group.deferred for group in groups),
         held=sum(held.creations + held.records for held in plan.held) + late,
         held_late=late,
-        opt_outs=sum(group.opt_outs for group in groups)
-        + sum(outcome.opt_outs for outcome in (resumed.outcomes if resumed else ())),
+        opt_outs=sum(group.opt_outs for group in groups) + (resumed.opt_outs if resumed else 0),
         held_children=sum(held.children for held in plan.held),
         held_records=plan.held,
         refused_rows=refused_rows(refusals),
@@ -251,7 +250,7 @@ def _group_report(group: PlanGroup, result: GroupResult | None) -> GroupReport:
         deferred=rows - result.pushed - result.refused - len(result.held),
         held=len(result.held),
         opt_outs=result.opt_outs,
-        jobs=len(result.outcomes),
+        jobs=result.jobs,
         calls=result.calls,
     )
 

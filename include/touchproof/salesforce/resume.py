@@ -1,4 +1,4 @@
-"""Resuming: what a killed run left in the outbox, settled before anything new is planned.
+"""Resuming: what an earlier run left in the outbox, settled before anything new is planned.
 
 Belongs here: looking at unfinished jobs and finding one whose answer was lost. Doesn't belong
 here: sending again. Rows that never reached Salesforce are given up here and planned afresh, so
@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from touchproof.errors import SalesforceError
-from touchproof.salesforce.answers import Job, SalesforceCallError
+from touchproof.salesforce.answers import Job, LongWaitError, SalesforceCallError
 from touchproof.salesforce.canonical import CLEAR
 from touchproof.salesforce.client import MULTIPART_MAX_CHARACTERS, Client
 from touchproof.salesforce.outbox import (
@@ -36,12 +36,29 @@ _MIN_CHARACTERS_A_ROW = 2
 
 
 @dataclass(frozen=True)
+class Settled:
+    """Say how an unfinished job ended, and what finding that out cost."""
+
+    job_id: str
+    outcome: JobOutcome
+    calls: int
+
+
+@dataclass(frozen=True)
 class Resumed:
     """Say what became of the unfinished jobs; `failure` is why one of them is unfinished still."""
 
     jobs: int
-    outcomes: tuple[JobOutcome, ...]
+    settled: tuple[Settled, ...]
     failure: SalesforceError | None = None
+
+    @property
+    def outcomes(self) -> tuple[JobOutcome, ...]:
+        return tuple(one.outcome for one in self.settled)
+
+    @property
+    def opt_outs(self) -> int:
+        return sum(outcome.opt_outs for outcome in self.outcomes)
 
     @property
     def written(self) -> int:
@@ -56,20 +73,21 @@ def resume(client: Client, outbox: Outbox, waiting: Waiting, *, night: date) -> 
     """
     unfinished = outbox.unfinished()
     orphans = _orphans(client, outbox) if any(job.state == PLANNED for job in unfinished) else []
-    outcomes = []
+    settled = []
     failure: SalesforceError | None = None
     for job in unfinished:
         try:
-            outcome = _settle(job, orphans, client, outbox, waiting, night)
+            ended = _settle(job, orphans, client, outbox, waiting, night)
         except SalesforceError as error:
             if isinstance(error, SalesforceCallError) and error.is_transient:
                 raise
             logger.warning("job %s stays unfinished: %s", job.salesforce_job_id, error.what)
-            failure = failure or error
+            if failure is None or isinstance(error, LongWaitError):
+                failure = error  # a push that is left comes again, whatever else is the matter
             continue
-        if outcome is not None:
-            outcomes.append(outcome)
-    return Resumed(len(unfinished), tuple(outcomes), failure)
+        if ended is not None:
+            settled.append(ended)
+    return Resumed(len(unfinished), tuple(settled), failure)
 
 
 def _settle(
@@ -79,23 +97,26 @@ def _settle(
     outbox: Outbox,
     waiting: Waiting,
     night: date,
-) -> JobOutcome | None:
+) -> Settled | None:
     """Settle one job, or give it up and return None."""
     before = client.counter.push_calls
     found = _adopt(job, orphans, client, outbox, waiting) if job.state == PLANNED else job
-    ended = None if found is None else _end(found, client, waiting)
-    if found is None or ended is None:
+    ended = None if found is None else _end(found, client, waiting, outbox.age(job))
+    if found is None or found.salesforce_job_id is None or ended is None:
         outbox.discard(job, "its rows never reached Salesforce, or it no longer knows them")
         return None
     outcome = collect(found, ended, client, outbox, waiting)
     calls = client.counter.push_calls - before
     outcome = outbox.settle(found, outcome, night=night, calls=calls)
-    logger.info("job %s of a killed run: settled", found.salesforce_job_id)
-    return outcome
+    logger.info("job %s of an earlier run: settled", found.salesforce_job_id)
+    return Settled(found.salesforce_job_id, outcome, calls)
 
 
-def _end(job: OutboxJob, client: Client, waiting: Waiting) -> Job | None:
-    """Return the job once it has ended, or None if it wrote nothing and never will."""
+def _end(job: OutboxJob, client: Client, waiting: Waiting, age: float) -> Job | None:
+    """Return the job once it has ended, or None if it wrote nothing and never will.
+
+    Whatever its age in seconds, it is looked at once.
+    """
     assert job.salesforce_job_id is not None  # noqa: S101  only adopted or created jobs come here
     try:
         seen = client.get_job(job.salesforce_job_id)
@@ -110,7 +131,7 @@ def _end(job: OutboxJob, client: Client, waiting: Waiting) -> Job | None:
         client.abort_job(seen.id)  # ours by id, and without complete data
         return None
     if not seen.is_terminal:
-        return wait_for(job, client, waiting)
+        return wait_for(job, client, waiting, waited=age, processed=seen.records_processed)
     return None if seen.state == "Aborted" and not seen.records_processed else seen
 
 
@@ -147,7 +168,7 @@ def _adopt(
     for orphan in candidates[:_MAX_CANDIDATES]:
         adopted = replace(job, state=SUBMITTED, salesforce_job_id=orphan.id)
         if not orphan.is_terminal:
-            wait_for(adopted, client, waiting)
+            wait_for(adopted, client, waiting, waited=outbox.age(job))
         if _content(orphan, job.key_field, client) == expected:
             orphans.remove(orphan)
             return outbox.mark(job, SUBMITTED, orphan.id)

@@ -5,7 +5,7 @@ records), and when sending stops. Doesn't belong here: one group's jobs (perform
 go and in which order (push.py).
 
 Whatever becomes of one object's consent, the others' is sent: an opt-out waits for nobody. Nothing
-else goes once a call failed.
+else goes once a call failed. A push that is left while a job takes long goes on where it was.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from touchproof.errors import SalesforceError
+from touchproof.salesforce.answers import LongWaitError
 from touchproof.salesforce.client import Client
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.consent_gate import ConsentGate
 from touchproof.salesforce.follow import Follower
 from touchproof.salesforce.moves import Record
 from touchproof.salesforce.outbox import NIGHTLY, JobOutcome, Outbox, refused_records
-from touchproof.salesforce.perform import GroupResult, Waiting, perform_group
+from touchproof.salesforce.pauses import PushPart
+from touchproof.salesforce.perform import Begun, GroupResult, Waiting, perform_group
 from touchproof.salesforce.plan import hold_children
 from touchproof.salesforce.retries import RetryPolicy
 
@@ -39,6 +41,7 @@ class Sending:
         night: The night of the push.
         unfinished: Records of jobs of which nobody knows what they will still write.
         failed: Records that were refused or aren't there: what hangs on them is held back.
+        part: What this push did before it was left.
 
     Attributes:
         results: What became of the groups, in order.
@@ -53,6 +56,7 @@ class Sending:
     night: date
     unfinished: set[Record]
     failed: set[Record]
+    part: PushPart
     results: list[GroupResult] = field(default_factory=list)
     held_children: set[Record] = field(default_factory=set)
 
@@ -66,8 +70,8 @@ class Sending:
         """Return the records that consent held back at the last moment."""
         return {record for result in self.results for record in result.held}
 
-    def send(self, group: PlanGroup) -> GroupResult:
-        """Perform one group as it is."""
+    def send(self, group: PlanGroup, begun: Begun = Begun()) -> GroupResult:  # noqa: B008  frozen
+        """Perform one group as it is; `begun` is what was done of it before."""
         return perform_group(
             group,
             self.client,
@@ -77,16 +81,20 @@ class Sending:
             night=self.night,
             lane=NIGHTLY,
             retry=self.retry,
+            begun=begun,
         )
 
     def send_all(self, groups: Sequence[PlanGroup], follower: Follower) -> None:
         """Send groups, consent first; `follower` takes the rows of moved records."""
         for group in groups:
-            if group.kind != "consent" and (self.failure or follower.failure):
+            failure = self.failure or follower.failure
+            if failure is not None and group.kind != "consent":
+                return
+            if isinstance(failure, LongWaitError):
                 return
             free = follower.without_moved(without(group, self.unfinished))
             free, children = hold_children(free, self.failed)
-            result = follower.follow(group, self.send(free))
+            result = follower.follow(group, self.send(free, self.part.begun_of(free)))
             self.results.append(result)
             self.held_children |= children
             # Whoever is there already is the gate's business for each child.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from touchproof.errors import SourceUnavailableError
+from touchproof.errors import PausedError, SourceUnavailableError
 from touchproof.ledger.store import Ledger
 from touchproof.settings import Settings
 from touchproof.steps import as_json, run_step
@@ -51,6 +51,17 @@ def test_a_report_s_own_status_counts_where_the_ledger_knows_it(
 ) -> None:
     run_step(settings, NIGHT, "push:nightly", fixed_clock, lambda: Report(NIGHT, 1, told))
     assert recorded(settings)[0] == kept
+
+
+def test_a_step_that_pauses_is_not_recorded_since_it_is_neither_over_nor_failed(
+    settings: Settings, fixed_clock: Clock
+) -> None:
+    def pause() -> None:
+        raise PausedError("It waits", seconds=90)
+
+    with pytest.raises(PausedError):
+        run_step(settings, NIGHT, "push:nightly", fixed_clock, pause)
+    assert Ledger.of(settings).runs(NIGHT) == []
 
 
 def test_our_own_error_is_recorded_in_its_words(settings: Settings, fixed_clock: Clock) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
 from small_crm import kept
 
 from touchproof.salesforce.answers import LimitUsage
@@ -98,6 +100,16 @@ def test_waits_grow_and_ten_thousand_rows_in_twenty_seconds_take_at_most_two_loo
     shortest = 1 - JITTER_SHARE
     assert shortest * sum(waits[:2]) >= 20
     assert sum(waits) >= policy.give_up_seconds
+
+
+@given(st.floats(0, 8_000))
+def test_a_job_that_was_waited_for_is_waited_for_no_longer_and_no_more_often(waited: float) -> None:
+    policy = PollPolicy(first_seconds=1, rows_per_second=1_000)
+    all_waits = list(policy.waits(500))
+    left = list(policy.waits(500, waited))
+    assert left == all_waits[len(all_waits) - len(left) :]
+    assert sum(all_waits) - sum(left) >= min(waited, policy.give_up_seconds)
+    assert (left == []) == (waited > sum(all_waits[:-1]))
 
 
 def test_a_job_that_shows_its_pace_is_looked_at_when_it_should_be_over() -> None:
