@@ -81,6 +81,13 @@ def push(
         clock,
         lambda: run_push(settings, due, clock, lane=lane, baseline=baseline, confirm=confirm_plan),
     )
+    if baseline and not as_json:
+        say(
+            f"{report.baseline_records:,} records acknowledged as the org has them, "
+            f"{report.drifted_records:,} in which someone changed a field of ours; "
+            f"nothing was sent, {report.push_calls} calls"
+        )
+        return
     _show(report, as_json=as_json)
 
 
