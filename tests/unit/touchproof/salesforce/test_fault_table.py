@@ -451,7 +451,7 @@ READS = [
     for name, calls, ends in [
         ("preflight describe", step("describe", after=1), {"refused": "stopped"} | STOPS),
         ("preflight tooling query", step("tooling query"), STOPS),
-        ("statuses query", step("query"), STOPS),
+        ("statuses query", step("query"), {"500 for long": "failed"}),
     ]
     for what, plant in READ_FAULTS
 ] + [
