@@ -210,7 +210,8 @@ def reconcile(
     if differing:
         raise CheckFailedError(
             f"Ledger and org differ in {differing:,} records",
-            todo="The next push overwrites or keeps them, as the seed salesforce_fields says.",
+            todo="The push after the next extract overwrites or keeps them, as the seed "
+            "salesforce_fields says.",
         )
 
 

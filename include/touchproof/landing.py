@@ -157,13 +157,22 @@ class Landing:
         folder = self._entity(source, entity) / f"window={window.name}"
         return sorted(_committed(folder), key=lambda batch: batch.manifest.sequence)
 
-    def newest(self, source: str, entity: str) -> dict[Window, Batch]:
-        """Return each window's newest batch, windows in order."""
+    def newest(self, source: str, entity: str, since: date | None = None) -> dict[Window, Batch]:
+        """Return each window's newest batch, windows in order; those that begin on a day or later.
+
+        Args:
+            source: The source.
+            entity: Its entity.
+            since: The day; None for all.
+        """
         found: dict[Window, Batch] = {}
         for folder in sorted(self._entity(source, entity).glob("window=*")):
+            window = Window.parse(folder.name.removeprefix("window="))
+            if since is not None and window.start < since:
+                continue
             batches = sorted(_committed(folder), key=lambda batch: batch.manifest.sequence)
             if batches:
-                found[Window.parse(folder.name.removeprefix("window="))] = batches[-1]
+                found[window] = batches[-1]
         return found
 
     def _entity(self, source: str, entity: str) -> Path:

@@ -17,10 +17,11 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from touchproof.errors import SalesforceError
 from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.lane_plan import EVERY_OPT_OUT
 from touchproof.salesforce.moves import Record
-from touchproof.salesforce.parents import BETWEEN
+from touchproof.salesforce.parents import HANGS_ON_NAMED
 from touchproof.salesforce.rules import FieldRule
 from touchproof.salesforce.tables import Rows, fresh_path, names_table
 
@@ -39,8 +40,17 @@ class ConsentGate:
     leaving: Callable[[Connection], frozenset[Record]]
 
     def check(self, group: PlanGroup, connection: Connection) -> tuple[Rows, frozenset[Record]]:
-        """Return what of a group's rows may go, and (object, record) of those that may not."""
-        left = self.leaving(connection) if self._is_gated(group.object) else frozenset()
+        """Return what of a group's rows may go, and (object, record) of those that may not.
+
+        Raises:
+            SalesforceError: If nobody can tell who has left; opt-outs go all the same.
+        """
+        try:
+            left = self.leaving(connection) if self._is_gated(group.object) else frozenset()
+        except SalesforceError:
+            if group.kind != "consent":
+                raise
+            return _opt_outs(group), frozenset()
         theirs = _rows_of(group, left)
         if group.kind != "consent":
             held = _records(theirs)
@@ -71,11 +81,18 @@ def _rows_of(group: PlanGroup, left: frozenset[Record]) -> Rows:
     named = "(select name from named)"
     theirs = f"record in {named} or coalesce(record_key in {named}, false)"
     if "parents" in group.rows.column_names:
-        theirs += (
-            f" or coalesce(list_has_any(string_split(parents, '{BETWEEN}'), "  # noqa: S608
-            "(select list(name) from named)), false)"
-        )
+        theirs += f" or {HANGS_ON_NAMED}"
     return group.rows.where(f"({theirs})", named=names_table(own | parents))
+
+
+def _opt_outs(group: PlanGroup) -> Rows:
+    """Return the rows of a group that say an opt-out and nothing else of e-mails."""
+    said = [name for name in group.fields if name in EVERY_OPT_OUT]
+    cells = " and ".join(
+        f"coalesce(\"{n}\", '{EVERY_OPT_OUT[n]}') = '{EVERY_OPT_OUT[n]}'" for n in said
+    )
+    present = " or ".join(f'"{name}" is not null' for name in said)
+    return group.rows.where(f"({cells}) and ({present})" if said else "false")
 
 
 def _silenced(group: PlanGroup, rows: Rows) -> dict[str, dict[str, Any] | None]:

@@ -120,6 +120,16 @@ class Follower:
         """Return those of which something is left; their dead letters stay open."""
         return set(self._open)
 
+    @property
+    def unfollowed(self) -> set[Record]:
+        """Return the moved records that were taken out of the plan and weren't looked at."""
+        taken_out = {
+            (group.object, str(record))
+            for group in self.gone
+            for record in group.rows.column("record").to_pylist()
+        }
+        return taken_out - self._followed
+
     def follow_known(self, kind: str) -> None:
         """Follow the rows of one kind that were taken out of the plan."""
         for group in self.gone:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import duckdb
 from sqlalchemy import Connection
 
+from touchproof.errors import BadInputError, SalesforceError
 from touchproof.handoff import Handoff
 from touchproof.salesforce.inputs import SPELLINGS_SEED
 from touchproof.salesforce.lane_known import Known, lane_file, read_known, require_lane_files
@@ -73,8 +75,19 @@ class LandedPeople:
         return plan_lane(self._landed, self._known, view, writable)
 
     def leaving(self, connection: Connection, org_id: str) -> frozenset[Record]:
-        """Return the records of everybody who left: (object, Id), and leads by their keys too."""
-        view = self.view(connection, org_id)
+        """Return the records of everybody who left: (object, Id), and leads by their keys too.
+
+        Raises:
+            SalesforceError: If it can't be read: then nothing may go that consent gates.
+        """
+        try:
+            view = self.view(connection, org_id)
+        except (duckdb.Error, OSError, BadInputError) as error:
+            raise SalesforceError(
+                f"What people have said since the handoff can't be read: {type(error).__name__}",
+                where=f"night {self.handoff.night.isoformat()}",
+                todo="Extract app and web_forms again, or publish the night again.",
+            ) from error
         gone = [person for person in self.people(view) if person.state == "opted_out"]
         keys = {(LEAD, key) for person in gone for key in person.source_keys}
         return frozenset(keys.union(*(records_of(person, view) for person in gone)))

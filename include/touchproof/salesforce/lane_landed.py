@@ -87,8 +87,8 @@ def newest_batches(settings: Settings, since: date) -> tuple[Batch, ...]:
     return tuple(
         batch
         for entity in _ENTITIES
-        for window, batch in landing.newest(entity.source, entity.entity).items()
-        if window.start >= since and not _is_refused(batch)
+        for window, batch in landing.newest(entity.source, entity.entity, since).items()
+        if not _is_refused(batch)
     )
 
 

@@ -48,7 +48,9 @@ def read_view(
     }
     # Only an opt-out needs the Id of a lead that the nightly push made since the handoff.
     leaving = [person for person in people if person.state == "opted_out"]
-    open_keys = {one for person in leaving for one in person.source_keys if one not in record_of}
+    held = {one.record_key for person in leaving for one in person.records if one.salesforce_id}
+    keys_of_leavers = {key for person in leaving for key in person.source_keys}
+    open_keys = keys_of_leavers - held - record_of.keys()
     record_of |= _records_by_key(connection, org_id, open_keys)
     ids = {
         record.salesforce_id

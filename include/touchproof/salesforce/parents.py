@@ -22,6 +22,11 @@ from touchproof.salesforce.rules import KEY_FIELD, FieldRule
 PARENT_COLUMNS = ("parent_object", "parent_key")
 ACCOUNT_COLUMN = "account_id"
 BETWEEN = ";"
+HANGS_ON_NAMED = (
+    f"exists (select 1 from (select unnest(string_split(r.parents, '{BETWEEN}')) as name) "  # noqa: S608
+    "semi join named using (name))"
+)
+"""Tells of a row `r` that it hangs on one of the records in `named`, each as `Object name`."""
 
 
 def find_parents(connection: duckdb.DuckDBPyConnection, objects: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -30,7 +31,7 @@ from touchproof.salesforce.session import CallCounter
 
 STEP = f"paused:{NIGHTLY}"
 MAX_PAUSES = 100
-"""A push that was left so often stays from then on; it has waited for more than two hours."""
+"""A push that was left so often stays from then on: each pause is longer than a minute."""
 _OPEN, _OVER = "waiting", "ok"  # as the ledger's runs call it
 
 
@@ -71,6 +72,7 @@ class PushPart:
         begun_group: Name of the group in which it was left.
         begun: What it did of that group and couldn't end.
         pauses: How often it was left.
+        handoff_version: What it pushed.
     """
 
     groups: tuple[GroupReport, ...] = ()
@@ -82,6 +84,7 @@ class PushPart:
     begun_group: str = ""
     begun: Begun = Begun()  # noqa: RUF009  it is frozen and empty
     pauses: int = 0
+    handoff_version: str = ""
     push_calls: int = 0
     token_requests: int = 0
     baseline_records: int = 0
@@ -111,7 +114,7 @@ class PushPart:
         """Return what was done of a group in which the push was left, of the rows it still has."""
         if _name(group) != self.begun_group or not self.begun.refused:
             return Begun()
-        found = group.rows.only("record", self.begun.records).column("record").to_pylist()
+        found = set(group.rows.only("record", self.begun.records).column("record").to_pylist())
         wanted = tuple(one for one in self.begun.refused if one.record in found)
         return replace(self.begun, refused=wanted)
 
@@ -150,7 +153,7 @@ class PushPart:
 
     def whole(self, report: PushReport) -> PushReport:
         """Return the report of the whole push, given that of its last part."""
-        if self == PushPart():
+        if not self.pauses:
             return report
         groups = list(self.groups)
         for later in report.groups:
@@ -220,29 +223,24 @@ class PushPart:
             wait: The wait that is too long.
             untold: (object, record) of refusals that are to be followed up again.
         """
-        over = [result for result in results if result.failure is None]
         refused = {
             RefusedOnce(_name(result.group), refusal.object, refusal.record)
-            for result in over
+            for result in results
             for refusal in refused_records(result.outcomes)
-            if (refusal.object, refusal.record) not in untold
+            if result.failure is None and (refusal.object, refusal.record) not in untold
         }
         known = (*self.refused, *sorted(refused, key=lambda one: (one.group, one.record)))
         left = next((result for result in results if result.failure is wait), None)
         groups = [_done(group) for group in report.groups]
-        number = None
-        if left is not None:
-            # Rows of its job are neither written nor refused: it is told as deferred until then.
-            number = max(
-                (at for at, one in enumerate(report.groups) if _name(left.group) == _name(one)),
-                key=lambda at: report.groups[at].deferred,
-            )
-            groups[number] = replace(
-                groups[number],
-                planned=groups[number].planned - left.refused,
-                refused=groups[number].refused - left.refused,
-            )
         cut_short = [result for result in results if result.failure is not None]
+        for result in cut_short:
+            if result.refused:
+                at = _place(report, result.group, "refused")
+                planned = groups[at].planned - result.refused
+                refused_before = groups[at].refused - result.refused
+                groups[at] = replace(groups[at], planned=planned, refused=refused_before)
+        # Rows of its job are neither written nor refused: they are told as deferred until then.
+        number = None if left is None else _place(report, left.group, "deferred")
         outcomes = [outcome for result in cut_short for outcome in result.outcomes]
         sent_again = set(refused_rows(refused_records(outcomes)))
         return PushPart(
@@ -255,6 +253,7 @@ class PushPart:
             begun_group=_name(left.group) if left else "",
             begun=_begun(left) if left else Begun(),
             pauses=self.pauses + 1,
+            handoff_version=self.handoff_version,
             push_calls=report.push_calls,
             token_requests=report.token_requests,
             baseline_records=report.baseline_records,
@@ -272,24 +271,43 @@ def keep_part(ledger: Ledger, night: date, part: PushPart, at: datetime) -> None
     ledger.record_run(night, STEP, _OPEN, as_json(part), at)
 
 
-def left_part(ledger: Ledger, night: date) -> PushPart:
-    """Return what a push of this night had done when it was left, an empty part if none was."""
+def left_part(ledger: Ledger, night: date, handoff_version: str) -> PushPart:
+    """Return what a push of this night had done when it was left, an empty part if none was.
+
+    Of another handoff only what was done counts: its plan is new, and what was refused may go.
+    """
     runs = ledger.runs(night, step=STEP)
     if not runs or runs[-1].status != _OPEN:
-        return PushPart()
+        return PushPart(handoff_version=handoff_version)
     told = {field.name: runs[-1].report[field.name] for field in fields(PushPart)}
-    return TypeAdapter(PushPart).validate_python(told)
+    part = TypeAdapter(PushPart).validate_python(told)
+    if part.handoff_version == handoff_version:
+        return part
+    return replace(
+        part,
+        handoff_version=handoff_version,
+        plan=None,
+        refused=(),
+        begun_group="",
+        begun=Begun(),
+    )
 
 
 def forget_part(ledger: Ledger, night: date, part: PushPart, at: datetime) -> None:
     """Note that a push is over, if it was ever left."""
-    if part != PushPart():
+    if part.pauses:
         ledger.record_run(night, STEP, _OVER, {}, at)
 
 
 def _name(group: PlanGroup | GroupReport) -> str:
     """Name a group; a late one isn't late any more when the push goes on."""
     return f"{group.object} {group.operation} {group.kind}"
+
+
+def _place(report: PushReport, group: PlanGroup, count: Literal["refused", "deferred"]) -> int:
+    """Return where a report has a group: of several of that name the one that has most to tell."""
+    named = [at for at, one in enumerate(report.groups) if _name(group) == _name(one)]
+    return max(named, key=lambda at: int(getattr(report.groups[at], count)))
 
 
 def _first_plan(report: PushReport) -> FirstPlan:

@@ -21,7 +21,7 @@ from touchproof.salesforce.acknowledged import Acknowledged
 from touchproof.salesforce.compare import KIND_ORDER, Comparison, Held, PlanGroup
 from touchproof.salesforce.parents import (
     ACCOUNT_COLUMN,
-    BETWEEN,
+    HANGS_ON_NAMED,
     PARENT_COLUMNS,
     find_parents,
 )
@@ -180,12 +180,10 @@ def hold_children(
     if not failed or group.kind != "creation" or "parents" not in group.rows.column_names:
         return group, frozenset()
     names = names_table({f"{name} {record}" for name, record in failed})
-    failing = "(select list(name) from named)"
-    hangs = f"coalesce(list_has_any(string_split(parents, '{BETWEEN}'), {failing}), false)"
-    held = group.rows.where(hangs, named=names).column("record").to_pylist()
+    held = group.rows.where(HANGS_ON_NAMED, named=names).column("record").to_pylist()
     if not held:
         return group, frozenset()
-    rows = group.rows.where(f"not ({hangs})", named=names)
+    rows = group.rows.where(f"not ({HANGS_ON_NAMED})", named=names)
     return replace(group, rows=rows), frozenset((group.object, str(record)) for record in held)
 
 

@@ -11,6 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -129,16 +130,18 @@ def run_push(
             was recorded.
         PausedError: If a wait for a job is longer than `longest_sleep`. The next push of this night
             goes on; until it is due there is nothing to do.
-        SalesforceError: If Salesforce doesn't answer before anything was sent.
+        SalesforceError: If Salesforce doesn't answer before anything was sent, since a pause too.
     """
     _require_lane(lane)
     ledger = Ledger.of(settings)
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
-        part = left_part(ledger, night)
+        part = left_part(ledger, night, inputs.handoff.version)
         push = _Push(settings, inputs, ledger, clock, night, folder, confirm, part=part)
         if dry_run:
             return push.plan_only()
+        if baseline:
+            _require_no_pause(part)
         may_pause = part.pauses < MAX_PAUSES
         waiting = Waiting.of(settings, sleep, jitter, longest_sleep if may_pause else None)
         report = push.perform_alone(client, waiting, is_baseline_only=baseline)
@@ -172,6 +175,7 @@ def replay(
     only = frozenset((letter.object, letter.record_key) for letter in letters)
     with push_folder(settings) as folder:
         inputs = read_inputs(settings, folder)
+        _require_no_pause(left_part(ledger, night, inputs.handoff.version))
         push = _Push(settings, inputs, ledger, clock, night, folder, None, only)
         report = push.perform_alone(client, Waiting.of(settings, sleep, jitter))
     require_good(report, settings.max_refused_share, settings.few_refused_records)
@@ -252,8 +256,10 @@ class _Push:
         not_before = newest + timedelta(microseconds=1) if newest else None
         outbox = Outbox(self.ledger, org_id, self.clock, not_before)
         resumed = resume(client, outbox, waiting, night=self.night)
-        failed = refused_in(resumed.outcomes)
         part, resumed = self.part.take_up(resumed)
+        if part != self.part:
+            keep_part(self.ledger, self.night, part, self.clock())
+        failed = refused_in(resumed.outcomes)
         if isinstance(resumed.failure, LongWaitError):
             wait = resumed.failure
             self._pause(part.waiting_on(resumed, wait, client.counter), wait)
@@ -322,7 +328,7 @@ class _Push:
             late = [group for group in plan.groups if group.is_late and not choice.waits(group)]
             sending.send_all(late, follower)
         waiting_records = unfinished | sending.held_children | sending.held | follower.unsettled
-        waiting_records |= part.refused_records
+        waiting_records |= part.refused_records | follower.unfollowed
         letters = self._close_dead_letters(org_id, plan, sending.results, waiting_records, follower)
         report = report_of(
             plan,
@@ -352,13 +358,21 @@ class _Push:
                 unready.what,
                 report=report,
                 where=unready.where,
-                todo="Only consent was sent. Mend what `touchproof push preflight` lists.",
+                todo="Only consent was sent. "
+                + (
+                    unready.todo
+                    if isinstance(unready, SalesforceError)
+                    else "Mend what `touchproof push preflight` lists."
+                ),
             ) from unready
         return report
 
     def _gate(self, org_id: str) -> ConsentGate:
         """Return the gate of everybody who has left by what has landed since the handoff."""
         people = LandedPeople(self.settings, self.inputs.handoff)
+        # Files are read now, not while a job's transaction keeps others from the ledger.
+        with suppress(SalesforceError), self.ledger.reading() as connection:
+            people.leaving(connection, org_id)
         return ConsentGate(self.inputs.rules, partial(people.leaving, org_id=org_id))
 
     def _pause(self, part: PushPart, wait: LongWaitError) -> NoReturn:
@@ -493,6 +507,20 @@ def _require_lane(lane: str) -> None:
     if lane != NIGHTLY:
         raise BadInputError(
             "There is no such lane", where=f"lane {lane}", todo="Use nightly or new-leads."
+        )
+
+
+def _require_no_pause(part: PushPart) -> None:
+    """Leave a push alone that is to go on.
+
+    Raises:
+        BadInputError: If it waits for a job.
+    """
+    if part.job_id:
+        raise BadInputError(
+            "The push of this night waits for a job",
+            where=f"job {part.job_id}",
+            todo="Let it end first: Airflow goes on with it, and so does `touchproof push`.",
         )
 
 

@@ -35,7 +35,7 @@ class GroupReport:
 
     planned = pushed + refused + deferred + held. `held` are those that consent held back once their
     bytes were to be frozen; `opt_outs` are among the pushed. `calls` are what its jobs spent in
-    this run.
+    this push.
     """
 
     object: str

@@ -4,8 +4,8 @@ Belongs here: what a group leaves to others (unfinished jobs, children of what f
 records), and when sending stops. Doesn't belong here: one group's jobs (perform.py), which groups
 go and in which order (push.py).
 
-Whatever becomes of one object's consent, the others' is sent: an opt-out waits for nobody. Nothing
-else goes once a call failed. A push that is left while a job takes long goes on where it was.
+Whatever fails of one object's consent, the others' is sent. Nothing else goes once a call failed. A
+push that is left while a job takes long, be it one of consent, sends the rest when it goes on.
 """
 
 from __future__ import annotations

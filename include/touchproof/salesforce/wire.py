@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -92,7 +93,8 @@ def job_chunks(group: PlanGroup, *, max_bytes: int = MAX_JOB_BYTES) -> Iterator[
 
 def narrowed(chunk: Chunk, rows: Rows) -> Chunk:
     """Return the job of a chunk with fewer rows or cells, at least one; its file is rewritten."""
-    pieces = _pieces(replace(chunk.group, rows=rows), MAX_JOB_BYTES)
+    # Its rows had room; cut into other pieces they may be quoted otherwise, by a few bytes.
+    pieces = _pieces(replace(chunk.group, rows=rows), sys.maxsize)
     size, sha256 = _write_job(chunk.path, pieces)
     return replace(chunk, rows=rows, size=size, sha256=sha256)
 

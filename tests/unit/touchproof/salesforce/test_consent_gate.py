@@ -259,3 +259,21 @@ def test_an_opt_out_waits_for_no_other_call(world: LaneWorld, calls: Calls) -> N
     push(world)
     assert push(world).planned == 0
     assert [one[OPT_OUT] for one in crm.stored("Contact")] == ["true"]
+
+
+def test_where_nobody_can_tell_who_has_left_opt_outs_go_and_nothing_else(world: LaneWorld) -> None:
+    (ann, _) = [row["salesforce_id"] for row in world.crm.rows["sync_lead_consent"]]
+    world.crm.want("sync_lead_consent", salesforce_id=ann, may_market=False, **OPTED_OUT)
+    world.hand_over()
+    leave(world, "bob")
+    for part in world.settings.paths.landing.rglob("part-*.parquet"):
+        part.unlink()
+
+    with pytest.raises(
+        PushFailedError, match="have said since the handoff can't be read"
+    ) as caught:
+        push(world)
+
+    assert caught.value.report.opt_outs == 1
+    assert told(world, "ann") == [("Lead", {**OPTED_OUT, STAGE: None})]
+    assert told(world, "bob") == [("Lead", {OPT_OUT: "false", WORD: None, STAGE: None})]

@@ -293,3 +293,22 @@ def test_an_end_is_a_record_that_has_not_moved_or_unknown(
     end = end_of(moves, record)
     assert end not in moves
     assert end is not None or record in moves
+
+
+def test_a_dead_letter_stays_open_while_a_push_follows_nothing(crm: Any) -> None:
+    lead, other = crm.lead(LastName="L"), crm.lead(LastName="O")
+    for one in (lead, other):
+        crm.want("sync_lead_attributes", salesforce_id=one, Touchproof_Stage__c="engaged")
+    to = contact(crm)
+    crm.publish()
+    convert(crm, lead, to)
+    assert push(crm).dead_letters == 1
+    crm.want("sync_lead_attributes", salesforce_id=other, Touchproof_Stage__c="later")
+    crm.publish(is_observed=False)
+    crm.control.answer_error(Calls.step("limits", times=None), 503, "SERVER_UNAVAILABLE")
+
+    with pytest.raises(PushFailedError) as caught:
+        push(crm)
+
+    assert caught.value.report.dead_letters == 1
+    assert [letter.record_key for letter in dead_letters(crm.settings)] == [lead]

@@ -6,20 +6,31 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from beginning import Beginning
 
-from touchproof.errors import PausedError
+from touchproof.errors import BadInputError, PausedError
+from touchproof.handoff import committed_handoff
 from touchproof.ledger.store import Ledger
 from touchproof.salesforce.call_journal import count_push_calls
 from touchproof.salesforce.outbox import NIGHTLY, Outbox
 from touchproof.salesforce.pauses import PushPart, left_part
-from touchproof.salesforce.push import PushFailedError, PushReport, dead_letters, run_push
+from touchproof.salesforce.push import (
+    PushFailedError,
+    PushReport,
+    _Push,
+    dead_letters,
+    replay,
+    run_push,
+)
 from touchproof.salesforce.tables import push_folder
 from touchproof.steps import run_step
+from touchproof_sandbox.salesforce.faults import Calls
 from touchproof_sandbox.salesforce.schema import ORG_ID
 
 MINUTE = 60.0
@@ -92,6 +103,13 @@ def steps(crm: Any) -> dict[str, str]:
     return {run.step: run.status for run in runs if run.step != "preflight"}
 
 
+def left(crm: Any) -> PushPart:
+    """Return what the push of the night had done when it was left."""
+    handoff = committed_handoff(crm.settings)
+    assert handoff is not None
+    return left_part(Ledger.of(crm.settings), crm.night, handoff.version)
+
+
 def acknowledged(crm: Any) -> dict[str, dict[str, Any]]:
     """Return the acknowledged values by Id."""
     with push_folder(crm.settings) as folder:
@@ -144,7 +162,7 @@ def test_a_paused_push_goes_on_where_it_was_and_tells_the_whole(clocked: Clocked
 
     assert max(clocked.slept) <= MINUTE < seconds
     assert PUSH not in steps(crm)
-    part = left_part(Ledger.of(crm.settings), crm.night)
+    part = left(crm)
     assert {one.kind: one.pushed for one in part.groups if one.calls} == {
         "consent": 1,
         "creation": 0,
@@ -279,7 +297,7 @@ def test_without_a_longest_sleep_a_push_sits_and_waits(clocked: Clocked) -> None
     with pytest.raises(PushFailedError, match="hasn't ended"):
         clocked.push(longest_sleep=None)
     assert max(clocked.slept) > MINUTE
-    assert left_part(Ledger.of(crm.settings), crm.night) == PushPart()
+    assert left(crm).pauses == 0
 
 
 @dataclass(frozen=True)
@@ -385,3 +403,117 @@ def test_a_push_that_pauses_at_every_job_ends_as_one_that_never_did(
         crm.control.stop_faults()
     assert night.end(report) == expected
     assert pauses >= 6
+
+
+def test_another_handoff_meanwhile_is_a_plan_of_its_own(clocked: Clocked) -> None:
+    crm = clocked.crm
+    leads = [crm.lead(LastName=f"Lead {number}") for number in range(10)]
+    for lead in leads:
+        crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="known")
+    crm.publish()
+    clocked.push(longest_sleep=None)
+    crm.next_night()
+    limited = {"max_changed_share": 0.2, "confirm_first_plan": False}
+    crm.settings = crm.settings.model_copy(update=limited)
+    crm.want("sync_lead_attributes", salesforce_id=leads[0], Touchproof_Stage__c="engaged")
+    crm.publish()
+    crm.control.hold_jobs()
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+    for lead in leads:
+        crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="wrong")
+    crm.publish()
+
+    report = clocked.push()
+
+    assert (report.status, report.needs_confirmation, report.changed_share) == ("waiting", True, 1)
+    assert (report.pushed, report.deferred) == (1, 10)
+    stages = Counter(record["Touchproof_Stage__c"] for record in crm.records().values())
+    assert stages == {"known": 9, "engaged": 1}
+
+
+def test_a_refused_opt_out_goes_again_with_another_handoff(clocked: Clocked) -> None:
+    crm = clocked.crm
+    leads = three_jobs(crm)
+    crm.control.refuse("Lead", "HasOptedOutOfEmail", "true", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    crm.control.hold_jobs(after=1)
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+    crm.control.stop_refusing()
+    crm.publish()
+
+    with pytest.raises(PushFailedError, match="refused the consent of 1 records"):
+        clocked.push()
+
+    assert crm.records()[leads[0]]["HasOptedOutOfEmail"] == "true"
+    assert dead_letters(crm.settings) == []
+
+
+def test_a_job_that_was_settled_before_a_death_is_told_all_the_same(clocked: Clocked) -> None:
+    crm = clocked.crm
+    leads = three_jobs(crm)
+    crm.control.hold_jobs(after=2)
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+    with (
+        mock.patch.object(_Push, "_observe", side_effect=RuntimeError("killed")),
+        pytest.raises(RuntimeError, match="killed"),
+    ):
+        clocked.push()
+
+    require_everything_once(crm, leads, clocked.push())
+
+
+def test_a_push_that_waits_is_left_alone_by_replay_and_baseline(clocked: Clocked) -> None:
+    crm = clocked.crm
+    leads = three_jobs(crm)
+    crm.control.hold_jobs(after=2)
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+    for work in (replay, partial(run_push, baseline=True)):
+        with pytest.raises(BadInputError, match="waits for a job"):
+            work(crm.settings, crm.night, clocked.clock, sleep=clocked.sleep)
+
+    require_everything_once(crm, leads, clocked.push())
+
+
+def test_a_group_that_was_cut_short_before_the_pause_is_counted_once(clocked: Clocked) -> None:
+    crm = clocked.crm
+    leads = [crm.lead(LastName=f"Lead {number}") for number in range(3)]
+    contact = crm.contact()
+    for lead in leads:
+        crm.want("sync_lead_consent", salesforce_id=lead, HasOptedOutOfEmail="true")
+    crm.want("sync_contact_consent", salesforce_id=contact, HasOptedOutOfEmail="true")
+    crm.publish()
+    crm.control.refuse("Contact", "Id", contact, "UNABLE_TO_LOCK_ROW", times=1)
+    again = Calls.step("create job", object="Contact", after=1, times=None)
+    crm.control.answer_error(again, 400, "INVALID")
+    crm.control.hold_jobs(object_name="Lead")
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+
+    report = clocked.push()
+
+    told = {one.object: (one.planned, one.pushed, one.refused) for one in report.groups}
+    assert told == {"Contact": (1, 1, 0), "Lead": (3, 3, 0)}
+    assert (report.refused_rows, report.opt_outs) == ((), 4)
+
+
+def test_children_of_a_row_that_was_locked_before_the_pause_go(clocked: Clocked) -> None:
+    crm = clocked.crm
+    campaign, lead = crm.campaign(), crm.lead()
+    crm.want("sync_statuses", record_key=campaign, Label="Engaged", HasResponded="false")
+    crm.want("sync_members", record_key="member:1", parent_object="CampaignMemberStatus",
+             parent_key=campaign, CampaignId=campaign, LeadId=lead, Status="Engaged")  # fmt: skip
+    crm.want("sync_lead_attributes", salesforce_id=lead)
+    crm.want("sync_campaign_performance", salesforce_id=campaign)
+    crm.publish()
+    crm.control.refuse("CampaignMemberStatus", "Label", "Engaged", "UNABLE_TO_LOCK_ROW", times=1)
+    crm.control.hold_jobs()
+    clocked.wait(clocked.pause())
+    crm.control.stop_faults()
+
+    report = clocked.push()
+
+    assert (report.planned, report.pushed, report.held_children) == (2, 2, 0)
+    assert len(crm.stored("CampaignMember")) == 1
