@@ -33,6 +33,22 @@ def push(world: LaneWorld) -> PushReport:
     return run_push(world.settings, world.crm.night, world.clock, **waits)
 
 
+def want_lead(crm: Any, lead: str) -> None:
+    """Ask for a lead's opt-in and stage."""
+    opted_in = {OPT_OUT: "false", WORD: "opted_in"}
+    crm.want("sync_lead_consent", salesforce_id=lead, **opted_in)
+    crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="engaged")
+
+
+def want_children(crm: Any, campaign: str, lead: str) -> None:
+    """Ask for a lead's profile and membership; a lead is named by its Id or by our key."""
+    profile = {"Lead__c": lead, "First_Touch_Channel__c": "TV"}
+    crm.want("sync_profiles", record_key=f"profile:{lead}", **profile)
+    status = {"parent_object": "CampaignMemberStatus", "parent_key": campaign, "Status": "Engaged"}
+    member = {"CampaignId": campaign, "LeadId": lead}
+    crm.want("sync_members", record_key=f"member:{lead}", **status, **member)
+
+
 @pytest.fixture
 def world(crm: Any) -> LaneWorld:
     """Return a night that saw Ann and Bob opted in, each with all that can be said of a lead.
@@ -50,16 +66,10 @@ def world(crm: Any) -> LaneWorld:
         world.hold(f"{name} there", lead)
         world.know(f"{name} new", f"email:{name}.new@example.test", state="opted_in")
         world.hold(f"{name} new", None, record_key=f"app:{name}")
-        crm.want("sync_lead_consent", salesforce_id=lead, HasOptedOutOfEmail="false",
-                 Touchproof_Email_Consent__c="opted_in")  # fmt: skip
-        crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="engaged")
+        want_lead(crm, lead)
         crm.want("sync_lead_attributes", record_key=f"app:{name}", LastName=name, Company="None")
         for parent in (lead, f"app:{name}"):
-            crm.want("sync_profiles", record_key=f"profile:{parent}", Lead__c=parent,
-                     First_Touch_Channel__c="TV")  # fmt: skip
-            crm.want("sync_members", record_key=f"member:{parent}", CampaignId=campaign,
-                     parent_object="CampaignMemberStatus", parent_key=campaign, LeadId=parent,
-                     Status="Engaged")  # fmt: skip
+            want_children(crm, campaign, parent)
     world.hand_over()
     return world
 
@@ -153,14 +163,8 @@ def test_whenever_somebody_leaves_nothing_is_frozen_against_it_afterwards(
         people[name] = lead = crm.lead(LastName=name)
         world.know(name, f"email:{name}@example.test", state="opted_in")
         world.hold(name, lead)
-        crm.want("sync_lead_consent", salesforce_id=lead, HasOptedOutOfEmail="false",
-                 Touchproof_Email_Consent__c="opted_in")  # fmt: skip
-        crm.want("sync_lead_attributes", salesforce_id=lead, Touchproof_Stage__c="engaged")
-        crm.want("sync_profiles", record_key=f"profile:{lead}", Lead__c=lead,
-                 First_Touch_Channel__c="TV")  # fmt: skip
-        crm.want("sync_members", record_key=f"member:{lead}", CampaignId=campaign,
-                 parent_object="CampaignMemberStatus", parent_key=campaign, LeadId=lead,
-                 Status="Engaged")  # fmt: skip
+        want_lead(crm, lead)
+        want_children(crm, campaign, lead)
     world.hand_over()
     ledger = Ledger.of(world.settings)
     waiting = list(people)
