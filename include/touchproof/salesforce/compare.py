@@ -66,6 +66,11 @@ class PlanGroup:
     def name(self) -> str:
         return f"{self.object} {self.operation} {self.kind}" + (" late" if self.is_late else "")
 
+    @property
+    def records(self) -> set[tuple[str, str]]:
+        """Return (object, record) of its rows, in memory; for a few of them."""
+        return {(self.object, str(record)) for record in self.rows.column("record").to_pylist()}
+
 
 @dataclass(frozen=True)
 class Held:

@@ -26,7 +26,7 @@ from touchproof.salesforce.compare import PlanGroup
 from touchproof.salesforce.dead_letters import Refusal, note_refusals
 from touchproof.salesforce.error_actions import MOVED_UNKNOWN, MOVED_UNREAD
 from touchproof.salesforce.inputs import PushInputs
-from touchproof.salesforce.lane_plan import allowed, is_opt_out, lacks, opt_out_of
+from touchproof.salesforce.lane_plan import is_opt_out, lacks, writable_opt_out
 from touchproof.salesforce.lane_view import acknowledged_values
 from touchproof.salesforce.matching import WRITTEN
 from touchproof.salesforce.moves import (
@@ -40,7 +40,6 @@ from touchproof.salesforce.moves import (
 from touchproof.salesforce.outbox import JobOutcome, Outbox, OutboxRow
 from touchproof.salesforce.perform import GroupResult
 from touchproof.salesforce.plan import PushPlan
-from touchproof.salesforce.rules import written_fields
 from touchproof.salesforce.tables import Rows, fresh_path
 from touchproof.settings import OrgModel
 
@@ -123,12 +122,7 @@ class Follower:
     @property
     def unfollowed(self) -> set[Record]:
         """Return the moved records that were taken out of the plan and weren't looked at."""
-        taken_out = {
-            (group.object, str(record))
-            for group in self.gone
-            for record in group.rows.column("record").to_pylist()
-        }
-        return taken_out - self._followed
+        return set().union(*(group.records for group in self.gone)) - self._followed
 
     def follow_known(self, kind: str) -> None:
         """Follow the rows of one kind that were taken out of the plan."""
@@ -213,8 +207,7 @@ class Follower:
         busy = self.outbox.unfinished_records()
         missing: set[Record] = set()
         for name in sorted({name for name, _ in targets}):
-            writable = {rule.field for rule in written_fields(self.inputs.rules, name)}
-            values = allowed(opt_out_of(name), writable)
+            values = writable_opt_out(name, self.inputs.rules)
             # An object of which we may write nothing can't take it, which isn't to go unsaid.
             lacking = [
                 one

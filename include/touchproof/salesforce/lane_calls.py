@@ -16,7 +16,7 @@ from touchproof.salesforce.client import Client
 from touchproof.salesforce.dead_letters import Refusal
 from touchproof.salesforce.error_actions import DUPLICATE_UNROUTABLE
 from touchproof.salesforce.lane_outbox import LaneOutcome
-from touchproof.salesforce.lane_plan import LEAD, takes_opt_out
+from touchproof.salesforce.lane_plan import LEAD, writable_opt_out
 from touchproof.salesforce.moves import Record, ask_moves, may_have_moved, query_in
 from touchproof.salesforce.org_model import ACCOUNT, CONTACT
 from touchproof.salesforce.outbox import OutboxJob, OutboxRow
@@ -144,7 +144,7 @@ def _routes(
         ranked = sorted(
             (_ROUTES.index(name), name, record)
             for name, record in result.matches
-            if _code(result) == DUPLICATES and name in _ROUTES and takes_opt_out(name, rules)
+            if _code(result) == DUPLICATES and name in _ROUTES and writable_opt_out(name, rules)
         )
         if ranked:
             found[row.record] = ranked[0][1:]

@@ -188,10 +188,10 @@ def is_opt_out(values: Mapping[str, Any]) -> bool:
     return any(values.get(name) == value for name, value in EVERY_OPT_OUT.items())
 
 
-def takes_opt_out(object_name: str, rules: Sequence[FieldRule]) -> bool:
-    """Tell whether we may write an opt-out to records of an object."""
+def writable_opt_out(object_name: str, rules: Sequence[FieldRule]) -> FieldValues:
+    """Return what of an opt-out we may write to records of an object; empty if nothing."""
     writable = {rule.field for rule in written_fields(rules, object_name)}
-    return bool(allowed(opt_out_of(object_name), writable))
+    return allowed(opt_out_of(object_name), writable)
 
 
 def allowed(values: FieldValues, writable: Collection[str]) -> FieldValues:

@@ -141,12 +141,8 @@ def deferred_creations(
 ) -> set[tuple[str, str]]:
     """Return (object, record) of what would be made and waits: its children wait with it."""
     kept = {group.name for group in going}
-    return {
-        (group.object, str(record))
-        for group in groups
-        if group.kind == "creation" and group.name not in kept
-        for record in group.rows.column("record").to_pylist()
-    }
+    waiting = (one for one in groups if one.kind == "creation" and one.name not in kept)
+    return set().union(*(group.records for group in waiting))
 
 
 def limits_seen(ledger: Ledger) -> OrgLimits:
